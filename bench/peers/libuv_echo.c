@@ -1,8 +1,11 @@
-/* libuv_echo - the usual echo server on libuv, to compare with: reads into a buffer from malloc,
- * writes it back with uv_write, frees it when it is written. */
+/* libuv_echo [--try-write] - an echo server on libuv, to compare with.  All reads go into one
+ * buffer, and uv_write sends a copy.  With --try-write, uv_try_write comes first, and only what it
+ * leaves is copied: the least that one can ask of libuv. */
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 struct reply {
@@ -14,6 +17,8 @@ static void on_close(uv_handle_t *handle)
 {
     free(handle);
 }
+
+static char buffer[65536];
 
 static void on_written(uv_write_t *request, int status)
 {
@@ -27,22 +32,35 @@ static void on_written(uv_write_t *request, int status)
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *bytes)
 {
     (void)handle;
-    *bytes = uv_buf_init(malloc(suggested), (unsigned)suggested);
+    (void)suggested;
+    *bytes = uv_buf_init(buffer, sizeof buffer);
+}
+
+static bool try_write;
+
+static void write_copy(uv_stream_t *client, const char *bytes, size_t size)
+{
+    struct reply *reply = malloc(sizeof *reply);
+    char *copy = malloc(size);
+    if (reply == NULL || copy == NULL)
+        abort();
+    memcpy(copy, bytes, size);
+    reply->bytes = uv_buf_init(copy, (unsigned)size);
+    uv_write(&reply->request, client, &reply->bytes, 1, on_written);
 }
 
 static void on_read(uv_stream_t *client, ssize_t n, const uv_buf_t *bytes)
 {
-    if (n > 0) {
-        struct reply *reply = malloc(sizeof *reply);
-        if (reply == NULL)
-            abort();
-        reply->bytes = uv_buf_init(bytes->base, (unsigned)n);
-        uv_write(&reply->request, client, &reply->bytes, 1, on_written);
+    if (n < 0) {
+        uv_close((uv_handle_t *)client, on_close);
         return;
     }
-    free(bytes->base);
-    if (n < 0)
-        uv_close((uv_handle_t *)client, on_close);
+    uv_buf_t reply = uv_buf_init(bytes->base, (unsigned)n);
+    int taken = try_write && n > 0 ? uv_try_write(client, &reply, 1) : 0;
+    if (taken < 0)
+        taken = 0;
+    if (taken < n)
+        write_copy(client, bytes->base + taken, (size_t)(n - taken));
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -61,8 +79,9 @@ static void on_connection(uv_stream_t *listener, int status)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    try_write = argc > 1 && strcmp(argv[1], "--try-write") == 0;
     uv_tcp_t listener;
     struct sockaddr_in address;
     int length = sizeof address;
