@@ -1,0 +1,628 @@
+/*
+ * measure - one measured run: a server under a load generator, and what that cost the server.
+ *
+ *   measure [options] -- SERVER [ARGUMENT...] -- GENERATOR [ARGUMENT...]
+ *   measure [options] --pid PID -- GENERATOR [ARGUMENT...]
+ *
+ * The first form starts the server with "--port 0 --quiet" added, waits for its line, runs the
+ * generator with "--port PORT --json" added, stops the server, and prints one JSON object: the
+ * generator's fields and those below.  The second measures a server that already runs, under any
+ * generator; what the generator prints goes to standard error or --output, and the object holds the
+ * first four fields.
+ *
+ *   server_cpu_us     user and system time of the server, all its processes and threads, while the
+ *                     generator ran
+ *   generator_cpu_us  the same of the generator
+ *   wall_seconds      how long the generator ran
+ *   other_share       the share of the whole machine that was busy with anything else: 0 to 1
+ *   switches          context switches of the server in its whole life, all threads and processes
+ *   ready_kb          memory of the server when it said its line
+ *   idle_kb           the same with the --idle connections open, null without them
+ *   idle_kernel_kb    kernel stacks that the idle connections added (the whole machine's; so null
+ *                     without them)
+ *   peak_kb           each process's largest resident set, summed: a page that several processes
+ *                     share counts in each.  ready_kb and idle_kb count such a page once (Pss).
+ *   syscalls          with --syscalls: system calls of the server in its whole life, or null
+ *   syscalls_by       how they were counted: "tracepoint", "strace" (which slows the server), or
+ *                     null if neither is possible here
+ *
+ * Time is counted by the kernel in nanoseconds, threads that have ended included; see
+ * clock_getcpuclockid(3).  Every wait has a limit, and whatever was started is ended.
+ */
+
+#include "clock.h"
+#include "die.h"
+#include "net.h"
+#include "options.h"
+#include "tree.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    START_SECONDS = 10, /* for the server to say its line */
+    STOP_SECONDS = 10,  /* for the server to end after SIGTERM */
+    IDLE_SECONDS = 5,   /* for the answer on one idle connection */
+    IDLE_BATCH = 100,   /* idle connections opened before their answers are awaited */
+    TEXT_SIZE = 8192    /* room for what a generator or strace prints */
+};
+
+/* What the machine has done since it started: nanoseconds over all cores. */
+struct machine {
+    int64_t time, busy;
+};
+
+static unsigned long attach_pid = 0;
+static const char *server_core = NULL;
+static const char *generator_core = NULL;
+static const char *output = NULL;
+static unsigned long n_idle = 0;
+static double timeout = 60;
+static bool count_syscalls = false;
+
+static int signals = -1;                /* a signalfd for SIGINT and SIGTERM */
+static pid_t server = 0, generator = 0; /* what was started and has not ended yet; 0: nothing */
+static bool traced = false;             /* server is strace, and its child the server itself */
+static char port[8];                    /* that the server listens on */
+static int *idle_fds;                   /* the idle connections, or NULL */
+
+/* ---- the machine -------------------------------------------------------------------------- */
+
+static struct machine machine_read(void)
+{
+    unsigned long long user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0;
+    unsigned long long steal = 0;
+    FILE *f = fopen("/proc/stat", "re");
+    if (f == NULL || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
+                            &idle, &wait, &irq, &soft, &steal) != 8)
+        die("cannot read /proc/stat");
+    fclose(f);
+    int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
+    return (struct machine){clock_now() * sysconf(_SC_NPROCESSORS_ONLN),
+                            (int64_t)(user + nice + system + irq + soft + steal) * tick};
+}
+
+/* ---- processes ------------------------------------------------------------------------------ */
+
+static int pidfd(pid_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd == -1)
+        die("pidfd_open");
+    return fd;
+}
+
+/* Kill a process that was started here and all its descendants, at once, and collect it. */
+static void kill_tree(pid_t root)
+{
+    static struct tree t;
+    tree_read(&t, root);
+    for (size_t i = 0; i < t.count; i++)
+        kill(t.processes[i].pid, SIGKILL);
+    waitpid(root, NULL, 0);
+}
+
+/* Called on every way out. */
+static void end_all(void)
+{
+    if (generator > 0)
+        kill_tree(generator);
+    if (server > 0)
+        kill_tree(server);
+    generator = server = 0;
+}
+
+/* Print one line and exit 1; what runs is ended by end_all. */
+static _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void fail(const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    errno = 0;
+    die("%s", message);
+}
+
+/* Wait until fd is readable or at its end.  Returns false at the deadline; a signal to stop ends
+ * the program here. */
+static bool await(int fd, int64_t deadline)
+{
+    for (;;) {
+        int64_t left = deadline - clock_now();
+        struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        int n = poll(fds, 2, left > 0 ? (int)(left / 1000000) + 1 : 0);
+        if (n == -1 && errno != EINTR)
+            die("poll");
+        struct signalfd_siginfo got;
+        if (n > 0 && fds[1].revents != 0 && read(signals, &got, sizeof got) == sizeof got)
+            exit(128 + (int)got.ssi_signo);
+        if (n > 0 && fds[0].revents != 0)
+            return true;
+        if (left <= 0)
+            return false;
+    }
+}
+
+static int64_t after_seconds(double seconds)
+{
+    return clock_now() + (int64_t)(seconds * 1e9);
+}
+
+/* Wait for a child.  Returns false at the deadline. */
+static bool await_end(pid_t pid, int64_t deadline, int *status, struct rusage *usage)
+{
+    int fd = pidfd(pid);
+    bool ended = await(fd, deadline);
+    close(fd);
+    return ended && wait4(pid, status, 0, usage) == pid;
+}
+
+static const char *status_text(int status, char text[64])
+{
+    if (WIFSIGNALED(status))
+        snprintf(text, 64, "was killed by signal %d", WTERMSIG(status));
+    else
+        snprintf(text, 64, "exited with status %d", WEXITSTATUS(status));
+    return text;
+}
+
+/* The set of the one core that an option names. */
+static cpu_set_t core_set(const char *core)
+{
+    char *end = NULL;
+    unsigned long n = strtoul(core, &end, 10);
+    if (!isdigit((unsigned char)*core) || *end != '\0' || n >= CPU_SETSIZE)
+        options_fail("'%s' is not the number of a core", core);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(n, &set);
+    return set;
+}
+
+/*
+ * start - run a program.
+ *
+ * out   becomes its standard output
+ * core  the core that it is kept on, or NULL
+ * gate  it waits until this pipe's other end is closed before it becomes the program; -1: at once
+ */
+static pid_t start(char *const *argv, int out, const char *core, int gate)
+{
+    cpu_set_t set = {{0}};
+    if (core != NULL)
+        set = core_set(core);
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == -1)
+        die("fork");
+    if (pid > 0)
+        return pid;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    char byte;
+    if (getppid() != parent || (gate != -1 && read(gate, &byte, 1) == -1))
+        _exit(EXIT_FAILURE);
+    if (core != NULL && sched_setaffinity(0, sizeof set, &set) == -1)
+        fprintf(stderr, "measure: core %s: %s\n", core, strerror(errno));
+    else if (dup2(out, STDOUT_FILENO) != -1) {
+        execvp(argv[0], argv);
+        fprintf(stderr, "measure: %s: %s\n", argv[0], strerror(errno));
+    }
+    _exit(127);
+}
+
+/* ---- system calls --------------------------------------------------------------------------- */
+
+/* Open a counter of the system calls that a process and all its descendants make, from its next
+ * exec on.  Returns -1 where that is not permitted.  See perf_event_open(2). */
+static int open_counter(pid_t pid)
+{
+    static const char *const places[] = {
+        "/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
+        "/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id"};
+    long id = -1;
+    for (size_t i = 0; i < sizeof places / sizeof places[0] && id == -1; i++)
+        id = tree_proc_number(places[i], "");
+    if (id == -1)
+        return -1;
+    struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT,
+                                   .size = sizeof attr,
+                                   .config = (uint64_t)id,
+                                   .disabled = 1,
+                                   .inherit = 1,
+                                   .enable_on_exec = 1};
+    return (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static bool can_run(const char *program)
+{
+    char path[1024];
+    const char *dirs = getenv("PATH");
+    for (const char *dir = dirs; dir != NULL && *dir != '\0';) {
+        int length = (int)strcspn(dir, ":");
+        snprintf(path, sizeof path, "%.*s/%s", length, dir, program);
+        if (access(path, X_OK) == 0)
+            return true;
+        dir += length + (dir[length] == ':');
+    }
+    return false;
+}
+
+/* The number of calls in the last line of `strace -c`: "100.00 0.012 3 4321 17 total". */
+static long strace_total(char *text)
+{
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        long calls = 0;
+        const char *word = strrchr(line, ' ');
+        if (word != NULL && strcmp(word, " total") == 0 &&
+            sscanf(line, "%*f %*f %*f %ld", &calls) == 1)
+            return calls;
+    }
+    return -1;
+}
+
+static void read_text(int fd, char text[TEXT_SIZE])
+{
+    ssize_t n = pread(fd, text, TEXT_SIZE - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+}
+
+static int text_file(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd == -1)
+        die("memfd_create");
+    return fd;
+}
+
+/* ---- the server ----------------------------------------------------------------------------- */
+
+/* What counts the server's system calls: a counter, or the file that strace writes. */
+static int counter = -1, strace_file = -1;
+
+static char **with_strace(char **argv, int argc)
+{
+    static char path[64];
+    strace_file = text_file("strace");
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), strace_file);
+    char *const prefix[] = {"strace", "-f", "-c", "-o", path};
+    enum { WORDS = sizeof prefix / sizeof prefix[0] };
+    char **longer = calloc_or_die((size_t)argc + WORDS + 1, sizeof *longer);
+    memcpy(longer, prefix, sizeof prefix);
+    memcpy(longer + WORDS, argv, (size_t)argc * sizeof *argv);
+    return longer;
+}
+
+/* Wait for the server's line and take the port from it. */
+static void await_line(int fd)
+{
+    static char line[256];
+    size_t length = 0;
+    int64_t deadline = after_seconds(START_SECONDS);
+    while (memchr(line, '\n', length) == NULL) {
+        if (!await(fd, deadline))
+            fail("timed out after %d s waiting for the server's line", START_SECONDS);
+        ssize_t n = read(fd, line + length, sizeof line - 1 - length);
+        if (n <= 0) {
+            int status = 0;
+            char text[64];
+            if (!await_end(server, deadline, &status, NULL))
+                fail("the server closed its output before it said its line");
+            server = 0;
+            fail("the server %s before it said its line", status_text(status, text));
+        }
+        length += (size_t)n;
+    }
+    char *end = strstr(line, " (");
+    char *colon = NULL;
+    if (end != NULL) {
+        *end = '\0';
+        colon = strrchr(line, ':');
+    }
+    if (strncmp(line, "listening on ", 13) != 0 || colon == NULL)
+        fail("the server's line is not 'listening on ADDRESS:PORT (NAME)'");
+    snprintf(port, sizeof port, "%s", colon + 1);
+}
+
+/* Start the server and wait until it listens. */
+static void server_run(char **argv, int argc)
+{
+    int line[2], gate[2];
+    if (pipe2(line, O_CLOEXEC) == -1 || pipe2(gate, O_CLOEXEC) == -1)
+        die("pipe");
+    if (count_syscalls) { /* is a counter permitted?  Ask for one on ourselves. */
+        int probe = open_counter(0);
+        traced = probe == -1 && can_run("strace");
+        if (probe != -1)
+            close(probe);
+    }
+    if (traced)
+        argv = with_strace(argv, argc);
+    server = start(argv, line[1], server_core, gate[0]);
+    if (count_syscalls && !traced)
+        counter = open_counter(server);
+    close(gate[0]);
+    close(gate[1]);
+    close(line[1]);
+    await_line(line[0]);
+}
+
+/* The server itself, which under strace is not the process that was started. */
+static pid_t server_process(void)
+{
+    static struct tree t;
+    if (!traced)
+        return server;
+    tree_read(&t, server);
+    for (size_t i = 1; i < t.count; i++)
+        if (tree_parent_of(t.processes[i].pid) == server)
+            return t.processes[i].pid;
+    return server;
+}
+
+static long server_memory_kb(void)
+{
+    static struct tree t;
+    tree_read(&t, server_process());
+    return tree_memory_kb(&t);
+}
+
+static void server_stop(struct rusage *usage)
+{
+    int status = 0;
+    char text[64];
+    kill(server_process(), SIGTERM);
+    if (!await_end(server, after_seconds(STOP_SECONDS), &status, usage))
+        fail("timed out after %d s waiting for the server to stop", STOP_SECONDS);
+    server = 0;
+    if (status != 0)
+        fail("the server %s", status_text(status, text));
+}
+
+/* Open the idle connections.  Each has one byte answered, so that the server is known to have
+ * accepted it and to have done for it what a first message takes. */
+static void open_idle(void)
+{
+    idle_fds = calloc_or_die(n_idle, sizeof *idle_fds);
+    for (unsigned long first = 0; first < n_idle; first += IDLE_BATCH) {
+        unsigned long last = first + IDLE_BATCH < n_idle ? first + IDLE_BATCH : n_idle;
+        for (unsigned long i = first; i < last; i++) {
+            idle_fds[i] = net_connect("127.0.0.1", port);
+            if (idle_fds[i] == -1 || net_write_all(idle_fds[i], "?", 1) == -1)
+                fail("idle connection %lu: %s", i + 1, strerror(errno));
+        }
+        for (unsigned long i = first; i < last; i++) {
+            char byte;
+            if (!await(idle_fds[i], after_seconds(IDLE_SECONDS)))
+                fail("timed out after %d s waiting for an answer on idle connection %lu",
+                     IDLE_SECONDS, i + 1);
+            if (recv(idle_fds[i], &byte, 1, 0) != 1)
+                fail("idle connection %lu was closed by the server", i + 1);
+        }
+    }
+}
+
+/* ---- one run -------------------------------------------------------------------------------- */
+
+struct costs {
+    int64_t server_cpu, generator_cpu; /* nanoseconds */
+    double seconds, other_share;
+    int status; /* the generator's */
+};
+
+static int64_t nanoseconds(struct timeval t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
+}
+
+/* Run the generator against the server whose first process is root. */
+static struct costs run_generator(char **argv, pid_t root, int out)
+{
+    static struct tree before, after;
+    struct costs costs = {0};
+    struct rusage usage;
+    tree_read(&before, root);
+    struct machine machine_before = machine_read();
+    int64_t begin = clock_now();
+    generator = start(argv, out, generator_core, -1);
+    if (!await_end(generator, after_seconds(timeout), &costs.status, &usage))
+        fail("timed out after %g s waiting for the generator to end", timeout);
+    generator = 0;
+    int64_t end = clock_now();
+    struct machine machine_after = machine_read();
+    tree_read(&after, root);
+    if (kill(root, 0) == -1)
+        fail("the server is gone");
+    costs.server_cpu = tree_cpu(&before, &after);
+    costs.generator_cpu = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
+    costs.seconds = (double)(end - begin) / 1e9;
+    double other = (double)(machine_after.busy - machine_before.busy - costs.server_cpu -
+                            costs.generator_cpu) /
+                   (double)(machine_after.time - machine_before.time);
+    costs.other_share = other > 0 ? other : 0; /* the machine counts in ticks */
+    return costs;
+}
+
+static void print_costs(const struct costs *c)
+{
+    printf("\"server_cpu_us\": %.1f, \"generator_cpu_us\": %.1f, \"wall_seconds\": %.6f, "
+           "\"other_share\": %.3f",
+           (double)c->server_cpu / 1e3, (double)c->generator_cpu / 1e3, c->seconds, c->other_share);
+}
+
+static int generator_result(const struct costs *c)
+{
+    char text[64];
+    if (c->status == 0)
+        return EXIT_SUCCESS;
+    fflush(stdout);
+    fprintf(stderr, "measure: the generator %s\n", status_text(c->status, text));
+    return EXIT_FAILURE;
+}
+
+static int measure_running(char **argv)
+{
+    static struct tree t;
+    int out = STDERR_FILENO;
+    if (output != NULL)
+        out = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (out == -1)
+        die("%s", output);
+    if (tree_parent_of((pid_t)attach_pid) == 0)
+        fail("there is no process %lu", attach_pid);
+    if (server_core != NULL) {
+        tree_read(&t, (pid_t)attach_pid);
+        cpu_set_t set = core_set(server_core);
+        if (tree_pin(&t, &set) == -1)
+            die("cannot keep process %lu on core %s", attach_pid, server_core);
+    }
+    struct costs costs = run_generator(argv, (pid_t)attach_pid, out);
+    putchar('{');
+    print_costs(&costs);
+    puts("}");
+    return generator_result(&costs);
+}
+
+static void print_number_or_null(const char *name, long value)
+{
+    if (value == -1)
+        printf(", \"%s\": null", name);
+    else
+        printf(", \"%s\": %ld", name, value);
+}
+
+static long syscalls_counted(void)
+{
+    char text[TEXT_SIZE];
+    uint64_t calls;
+    if (counter != -1 && read(counter, &calls, sizeof calls) == sizeof calls)
+        return (long)calls;
+    if (strace_file == -1)
+        return -1;
+    read_text(strace_file, text);
+    return strace_total(text);
+}
+
+static int measure_started(char **server_argv, int server_argc, char **generator_argv)
+{
+    static struct tree t;
+    char json[TEXT_SIZE];
+    struct rusage usage;
+    server_run(server_argv, server_argc);
+    long ready_kb = server_memory_kb();
+    long idle_kb = -1, kernel_kb = -1;
+    if (n_idle > 0) {
+        long before = tree_proc_number("/proc/meminfo", "KernelStack:");
+        open_idle();
+        idle_kb = server_memory_kb();
+        kernel_kb = tree_proc_number("/proc/meminfo", "KernelStack:") - before;
+        kernel_kb = kernel_kb > 0 ? kernel_kb : 0;
+    }
+    int out = text_file("generator");
+    struct costs costs = run_generator(generator_argv, server_process(), out);
+    tree_read(&t, server_process());
+    long peak_kb = tree_peak_kb(&t);
+    for (unsigned long i = 0; i < n_idle; i++)
+        close(idle_fds[i]);
+    free(idle_fds);
+    server_stop(&usage);
+
+    read_text(out, json);
+    char *close_brace = strrchr(json, '}');
+    if (close_brace != NULL)
+        *close_brace = '\0';
+    printf("%s", close_brace != NULL ? json : "{");
+    if (close_brace != NULL)
+        printf(", ");
+    print_costs(&costs);
+    printf(", \"switches\": %ld, \"ready_kb\": %ld, \"peak_kb\": %ld",
+           usage.ru_nvcsw + usage.ru_nivcsw, ready_kb, peak_kb);
+    print_number_or_null("idle_kb", idle_kb);
+    print_number_or_null("idle_kernel_kb", kernel_kb);
+    if (count_syscalls) {
+        print_number_or_null("syscalls", syscalls_counted());
+        printf(", \"syscalls_by\": %s", counter != -1 ? "\"tracepoint\""
+                                        : traced      ? "\"strace\""
+                                                      : "null");
+    }
+    puts("}");
+    return generator_result(&costs);
+}
+
+/* Cut the words up to the next "--" or the end out of argv, with some more behind them.  Returns
+ * them, NULL at the end, and moves *at past the "--". */
+static char **cut(int argc, char **argv, int *at, char *const *more, int *count)
+{
+    int first = *at, n_more = 0;
+    while (*at < argc && strcmp(argv[*at], "--") != 0)
+        (*at)++;
+    while (more[n_more] != NULL)
+        n_more++;
+    *count = *at - first;
+    char **words = calloc_or_die((size_t)(*count + n_more) + 1, sizeof *words);
+    memcpy(words, argv + first, (size_t)*count * sizeof *words);
+    memcpy(words + *count, more, (size_t)n_more * sizeof *words);
+    *count += n_more;
+    (*at)++;
+    return words;
+}
+
+int main(int argc, char **argv)
+{
+    const struct option_spec options[] = {
+        {"pid", "PID", OPTION_NUMBER, &attach_pid, 1, 1 << 30, "measure this running server"},
+        {"idle", "N", OPTION_NUMBER, &n_idle, 0, 1000000, "connections beside, that send nothing"},
+        {"syscalls", NULL, OPTION_FLAG, &count_syscalls, 0, 0, "count the server's system calls"},
+        {"server-core", "CORE", OPTION_TEXT, &server_core, 0, 0, "keep the server on this core"},
+        {"generator-core", "CORE", OPTION_TEXT, &generator_core, 0, 0,
+         "keep the generator on this core"},
+        {"timeout", "S", OPTION_DECIMAL, &timeout, 0, 86400, "for the generator to end"},
+        {"output", "FILE", OPTION_TEXT, &output, 0, 0, "with --pid: what the generator prints"},
+        {0},
+    };
+    char *const nothing[] = {NULL};
+    char *const server_more[] = {"--port", "0", "--quiet", NULL};
+    char *const generator_more[] = {"--port", port, "--json", NULL};
+    int at = 0, count = 0, server_argc = 0;
+    char **own_argv = cut(argc, argv, &at, nothing, &count);
+    options_parse(count, own_argv,
+                  "run a load against a server, and see what it cost; "
+                  "measure [options] -- SERVER... -- GENERATOR...",
+                  options, NULL);
+    char **server_argv = attach_pid > 0 ? NULL : cut(argc, argv, &at, server_more, &server_argc);
+    char **generator_argv = cut(argc, argv, &at, attach_pid > 0 ? nothing : generator_more, &count);
+    if (at <= argc || count == 0)
+        options_fail("which programs?  [--pid PID] [-- SERVER...] -- GENERATOR...");
+
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    signals = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals == -1 || atexit(end_all) != 0)
+        die("signalfd");
+    return attach_pid > 0 ? measure_running(generator_argv)
+                          : measure_started(server_argv, server_argc, generator_argv);
+}
