@@ -1,0 +1,272 @@
+/* peer - a client of an echo server who knows every byte that must come back.  See peer.h. */
+
+#include "peer.h"
+
+#include "fault.h"
+#include "wait.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    CHUNK = 65536,                /* bytes sent or received at once */
+    SETTLE_MS = 333 * WAIT_SCALE, /* so long nothing is taken: nothing more will be */
+    NARROW = 4096                 /* SO_RCVBUF of a narrow peer */
+};
+
+/* ---- the pattern -------------------------------------------------------------------------- */
+
+/* The finalizer of splitmix64: every bit of n decides about every bit of the result. */
+static uint64_t mix(uint64_t n)
+{
+    n += 0x9e3779b97f4a7c15;
+    n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
+    n = (n ^ n >> 27) * 0x94d049bb133111eb;
+    return n ^ n >> 31;
+}
+
+void peer_pattern(uint64_t seed, uint64_t at, unsigned char *bytes, size_t size)
+{
+    while (size > 0) {
+        uint64_t word = mix(seed ^ at / sizeof word);
+        size_t skip = at % sizeof word;
+        size_t n = sizeof word - skip < size ? sizeof word - skip : size;
+        memcpy(bytes, (unsigned char *)&word + skip, n);
+        at += n;
+        bytes += n;
+        size -= n;
+    }
+}
+
+static bool check_pattern(const struct peer *p, const unsigned char *got, size_t size)
+{
+    static unsigned char right[CHUNK];
+    peer_pattern(p->seed, p->received, right, size);
+    if (memcmp(got, right, size) == 0)
+        return true;
+    size_t i = 0;
+    while (got[i] == right[i])
+        i++;
+    return fault("wrong byte: at %llu came 0x%02x, and 0x%02x was sent",
+                 (unsigned long long)(p->received + i), got[i], right[i]);
+}
+
+/* ---- one step in either direction --------------------------------------------------------- */
+
+static size_t at_most(uint64_t size)
+{
+    return size < CHUNK ? (size_t)size : CHUNK;
+}
+
+/* Send up to size bytes, as the kernel takes them.  Returns how many, or -1 with a fault. */
+static ssize_t send_some(struct peer *p, uint64_t size)
+{
+    static unsigned char bytes[CHUNK];
+    peer_pattern(p->seed, p->sent, bytes, at_most(size));
+    ssize_t n = send(p->fd, bytes, at_most(size), MSG_NOSIGNAL);
+    if (n == -1 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n == -1)
+        fault("cannot send after %llu bytes: %s", (unsigned long long)p->sent, strerror(errno));
+    else
+        p->sent += (uint64_t)n;
+    return n;
+}
+
+/* Receive up to size bytes, as they are there, and check them.  Returns how many, or -1 with a
+ * fault. */
+static ssize_t receive_some(struct peer *p, uint64_t size)
+{
+    static unsigned char bytes[CHUNK];
+    ssize_t n = recv(p->fd, bytes, at_most(size), 0);
+    if (n == -1 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n == 0)
+        fault("end of file after %llu of %llu bytes", (unsigned long long)p->received,
+              (unsigned long long)p->sent);
+    else if (n == -1)
+        fault("cannot receive after %llu bytes: %s", (unsigned long long)p->received,
+              strerror(errno));
+    if (n <= 0 || !check_pattern(p, bytes, (size_t)n))
+        return -1;
+    p->received += (uint64_t)n;
+    return n;
+}
+
+/* ---- one peer ----------------------------------------------------------------------------- */
+
+static bool open_with(struct peer *p, const struct subject *s, int window)
+{
+    static uint64_t opened = 0;
+    *p = (struct peer){.seed = mix((uint64_t)getpid() << 32 | ++opened)};
+    p->fd = wire_connect(s->host, s->port, window);
+    return p->fd != -1;
+}
+
+bool peer_open(struct peer *p, const struct subject *s)
+{
+    return open_with(p, s, 0);
+}
+
+bool peer_open_narrow(struct peer *p, const struct subject *s)
+{
+    return open_with(p, s, NARROW);
+}
+
+bool peer_send(struct peer *p, size_t size)
+{
+    int64_t deadline = wait_deadline();
+    while (size > 0) {
+        ssize_t n = -1;
+        if (wait_ready(p->fd, POLLOUT, deadline, "the server to take bytes"))
+            n = send_some(p, size);
+        if (n == -1)
+            return false;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+bool peer_receive(struct peer *p, size_t size)
+{
+    int64_t deadline = wait_deadline();
+    while (size > 0) {
+        ssize_t n = -1;
+        if (wait_ready(p->fd, POLLIN, deadline, "an echo"))
+            n = receive_some(p, size);
+        if (n == -1)
+            return false;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+bool peer_finish(struct peer *p)
+{
+    return shutdown(p->fd, SHUT_WR) == 0 || fault("shutdown: %s", strerror(errno));
+}
+
+bool peer_expect_end(struct peer *p)
+{
+    return wire_expect_end(p->fd);
+}
+
+void peer_reset(struct peer *p)
+{
+    wire_reset(p->fd);
+    p->fd = -1;
+}
+
+void peer_close(struct peer *p)
+{
+    if (p->fd != -1)
+        close(p->fd);
+    p->fd = -1;
+}
+
+/* ---- many peers --------------------------------------------------------------------------- */
+
+bool peers_open(struct peer *peers, size_t count, const struct subject *s)
+{
+    for (size_t i = 0; i < count; i++)
+        peers[i].fd = -1;
+    for (size_t i = 0; i < count; i++)
+        if (!peer_open(&peers[i], s))
+            return fault("client %zu of %zu: %s", i + 1, count, fault_text());
+    return true;
+}
+
+void peers_close(struct peer *peers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        peer_close(&peers[i]);
+}
+
+/* Ask poll for what each peer still has to do.  Returns how many have anything. */
+static size_t watch_unfinished(struct pollfd *watched, const struct peer *peers,
+                               const uint64_t *goals, size_t count)
+{
+    size_t unfinished = 0;
+    for (size_t i = 0; i < count; i++) {
+        short events = 0;
+        if (peers[i].sent < goals[i])
+            events |= POLLOUT;
+        if (peers[i].received < goals[i])
+            events |= POLLIN;
+        unfinished += events != 0;
+        watched[i] = (struct pollfd){.fd = events != 0 ? peers[i].fd : -1, .events = events};
+    }
+    return unfinished;
+}
+
+/* Do what is possible now for one peer.  Returns false with a fault. */
+static bool step(struct peer *p, uint64_t goal, short events)
+{
+    if (events & POLLOUT && send_some(p, goal - p->sent) == -1)
+        return false;
+    return !(events & (POLLIN | POLLERR | POLLHUP)) || receive_some(p, goal - p->received) != -1;
+}
+
+static bool exchange(struct peer *peers, const uint64_t *goals, struct pollfd *watched,
+                     size_t count)
+{
+    size_t unfinished;
+    while ((unfinished = watch_unfinished(watched, peers, goals, count)) > 0) {
+        int n = poll(watched, count, wait_left_ms(wait_deadline()));
+        if (n == -1 && errno != EINTR)
+            return fault("poll: %s", strerror(errno));
+        if (n == 0) {
+            wait_timed_out("a byte to move");
+            return fault("%s, with %zu of %zu clients unfinished", fault_text(), unfinished, count);
+        }
+        for (size_t i = 0; n > 0 && i < count; i++)
+            if (watched[i].revents != 0 && !step(&peers[i], goals[i], watched[i].revents))
+                return fault("client %zu of %zu: %s", i + 1, count, fault_text());
+    }
+    return true;
+}
+
+bool peers_exchange(struct peer *peers, size_t count, uint64_t size)
+{
+    struct pollfd *watched = calloc(count, sizeof *watched);
+    uint64_t *goals = calloc(count, sizeof *goals);
+    bool done = watched != NULL && goals != NULL;
+    if (!done)
+        fault("out of memory");
+    for (size_t i = 0; done && i < count; i++)
+        goals[i] = peers[i].sent + size;
+    done = done && exchange(peers, goals, watched, count);
+    free(goals);
+    free(watched);
+    return done;
+}
+
+bool peer_exchange(struct peer *p, uint64_t size)
+{
+    return peers_exchange(p, 1, size);
+}
+
+bool peers_fill(struct peer *peers, size_t count, uint64_t most)
+{
+    struct pollfd *watched = calloc(count, sizeof *watched);
+    bool good = watched != NULL || fault("out of memory");
+    for (size_t i = 0; good && i < count; i++)
+        watched[i] = (struct pollfd){.fd = peers[i].fd, .events = POLLOUT};
+    while (good && poll(watched, count, SETTLE_MS) > 0) {
+        for (size_t i = 0; good && i < count; i++) {
+            if (watched[i].revents == 0)
+                continue;
+            good = send_some(&peers[i], most - peers[i].sent) != -1;
+            if (good && peers[i].sent >= most)
+                good = fault("the server took %llu bytes from a client who reads nothing",
+                             (unsigned long long)most);
+        }
+    }
+    free(watched);
+    return good;
+}

@@ -1,0 +1,155 @@
+/* proc - what the kernel tells about a process and its descendants.  See proc.h. */
+
+#include "proc.h"
+
+#include "fault.h"
+#include "wait.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TREE_MAX = 1024 }; /* processes of one tree */
+
+/* What /proc/PID/stat says of one process. */
+struct status {
+    char state;
+    pid_t parent;
+    long threads, pages;
+};
+
+static bool read_status(pid_t pid, struct status *s)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    char line[1024] = "";
+    size_t length = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    line[length] = '\0';
+    const char *rest = strrchr(line, ')'); /* the name before it may hold anything */
+    if (rest == NULL)
+        return false;
+    char *next = NULL;
+    s->state = rest[2];
+    s->parent = (pid_t)strtol(rest + 3, &next, 10); /* the 4th field */
+    for (int field = 5; field <= 24; field++) {
+        long value = strtol(next, &next, 10);
+        if (field == 20)
+            s->threads = value;
+        if (field == 24)
+            s->pages = value;
+    }
+    return s->state != 'Z' && s->state != 'X';
+}
+
+size_t proc_children(pid_t parent, pid_t *children, size_t room)
+{
+    size_t count = 0;
+    DIR *folder = opendir("/proc");
+    const struct dirent *entry;
+    while (folder != NULL && count < room && (entry = readdir(folder)) != NULL) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        struct status s;
+        if (pid > 0 && read_status(pid, &s) && s.parent == parent)
+            children[count++] = pid;
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return count;
+}
+
+/* Root and all its descendants. */
+static size_t list_tree(pid_t root, pid_t members[TREE_MAX])
+{
+    size_t count = 1;
+    members[0] = root;
+    for (size_t i = 0; i < count; i++)
+        count += proc_children(members[i], members + count, TREE_MAX - count);
+    return count;
+}
+
+static long count_descriptors(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    long count = 0;
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL)
+        count += isdigit((unsigned char)entry->d_name[0]) != 0;
+    if (folder != NULL)
+        closedir(folder);
+    return count;
+}
+
+static int64_t cpu_time(pid_t pid)
+{
+    clockid_t id;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &id) != 0 || clock_gettime(id, &t) == -1)
+        return 0;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+struct proc_facts proc_tree(pid_t root)
+{
+    pid_t members[TREE_MAX];
+    size_t count = list_tree(root, members);
+    struct proc_facts sum = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct status s = {0};
+        if (!read_status(members[i], &s))
+            continue;
+        sum.processes++;
+        sum.cpu_ns += cpu_time(members[i]);
+        sum.threads += s.threads;
+        sum.rss += s.pages * sysconf(_SC_PAGESIZE);
+        sum.descriptors += count_descriptors(members[i]);
+    }
+    return sum;
+}
+
+bool proc_alive(pid_t pid)
+{
+    struct status s;
+    return read_status(pid, &s);
+}
+
+static bool stands_still(void *pid)
+{
+    struct status s;
+    return !read_status(*(pid_t *)pid, &s) || s.state == 'T';
+}
+
+static bool signal_tree(pid_t root, int signal_number)
+{
+    pid_t members[TREE_MAX];
+    size_t count = list_tree(root, members);
+    for (size_t i = 0; i < count; i++) {
+        if (kill(members[i], signal_number) == -1 && errno != ESRCH)
+            return fault("cannot signal process %d: %s", (int)members[i], strerror(errno));
+        if (signal_number == SIGSTOP &&
+            !wait_until(stands_still, &members[i], "a stopped process to stand still"))
+            return false;
+    }
+    return true;
+}
+
+bool proc_freeze(pid_t root)
+{
+    return signal_tree(root, SIGSTOP);
+}
+
+bool proc_thaw(pid_t root)
+{
+    return signal_tree(root, SIGCONT);
+}

@@ -1,0 +1,39 @@
+/*
+ * proc - what the kernel tells about a process and its descendants.  See proc(5).
+ *
+ * A server may be one process or several; here they count as one.  A process that is gone
+ * counts nothing.
+ */
+#ifndef TESTKIT_PROC_H
+#define TESTKIT_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct proc_facts {
+    int64_t cpu_ns;   /* user and system time of those that live */
+    long processes;   /* root included */
+    long threads;     /* of all of them */
+    long descriptors; /* open ones, of all of them */
+    long rss;         /* resident bytes; a page that they share counts for each */
+};
+
+/* proc_tree - the facts of root and all its descendants, summed. */
+struct proc_facts proc_tree(pid_t root);
+
+/* proc_children - write the children of parent, at most room of them.  Returns how many it
+ * wrote; a zombie is none. */
+size_t proc_children(pid_t parent, pid_t *children, size_t room);
+
+/* proc_alive - true while pid exists and is no zombie. */
+bool proc_alive(pid_t pid);
+
+/* proc_freeze - stop root and all its descendants, and wait until they stand still; what then
+ * arrives for them arrives before they look.  proc_thaw lets them go on.  Return false with a
+ * fault. */
+bool proc_freeze(pid_t root);
+bool proc_thaw(pid_t root);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * wait - waiting for events, never for time to pass, and never for ever.
+ *
+ * Interface:
+ *   wait_patience                how long anything may take
+ *   wait_deadline, wait_left_ms  when it has taken too long, and what is left until then
+ *   wait_ready                   until a descriptor is ready
+ *   wait_until                   until something that nobody announces is true
+ *   wait_timed_out               the sentence for a wait that was in vain
+ */
+#ifndef TESTKIT_WAIT_H
+#define TESTKIT_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How much slower than usual this build may be: 1, or more in a sanitizer build. */
+enum {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    WAIT_SCALE = 4
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    WAIT_SCALE = 4
+#else
+    WAIT_SCALE = 1
+#endif
+#else
+    WAIT_SCALE = 1
+#endif
+};
+
+/* The seconds that something that must happen may take, 20 times WAIT_SCALE unless it is set.
+ * Generous, for a passing test never waits so long; who expects a failure lowers it. */
+extern double wait_patience;
+
+/* wait_deadline - the time, as clock_now counts it, at which patience ends. */
+int64_t wait_deadline(void);
+
+/* wait_left_ms - the milliseconds until a deadline, rounded up; 0 if it has passed. */
+int wait_left_ms(int64_t deadline);
+
+/* wait_timed_out - keep "timed out after N s waiting for WHAT" as the fault.  Returns false. */
+bool wait_timed_out(const char *what);
+
+/*
+ * wait_ready - wait until fd has one of the events of poll(2), an error or a hang-up.
+ *
+ * what  names the event for the sentence that a time-out leaves
+ */
+bool wait_ready(int fd, short events, int64_t deadline, const char *what);
+
+/* wait_until - ask every millisecond until done(argument) is true, for as long as patience
+ * lasts. */
+bool wait_until(bool (*done)(void *), void *argument, const char *what);
+
+#endif
