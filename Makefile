@@ -11,6 +11,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
 
 BUILD := build$(if $(SAN),-$(SAN))
 CFLAGS ?= -O2 -g
@@ -32,10 +33,11 @@ endif
 # One short line a step; `make V=1` shows the commands.
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $2;)
 
-# ---- what there is to build --------------------------------------------------------------------
+# ---- what there is -----------------------------------------------------------------------------
 
 SOURCES  := $(wildcard common/*.c lessons/*/*.c bench/*.c bench/peers/*.c exercises/*/*.c \
               solutions/*/*.c solutions/*/*/*.c common/*/*.c bench/tests/*.c)
+HEADERS  := $(wildcard $(sort $(addsuffix *.h,$(dir $(SOURCES)))))
 MAINS    := $(shell grep -l '^int main\b' $(SOURCES))
 TESTS    := $(filter %_test.c,$(MAINS))
 PEERS    := $(filter bench/peers/%,$(MAINS))
@@ -48,16 +50,83 @@ needs = $(strip $(if $(filter %_test,$1),check) \
 
 folder_objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(dir $1)*.c)))
 
-.PHONY: all
-all: $(PROGRAMS)
+# LESSON is a number, 5 or 05, or a folder's name.
+LESSONS := $(notdir $(wildcard lessons/[0-9][0-9]-*))
+lesson  := $(filter $(LESSON) $(LESSON)-% 0$(LESSON)-%,$(LESSONS))
+server  := $(filter $(BUILD)/lessons/$(lesson)/server,$(PROGRAMS))
+one_lesson = $(if $(filter 1,$(words $(lesson))),,\
+               $(error $(if $(LESSON),there is no lesson '$(LESSON)',which lesson, LESSON=...); there are: $(LESSONS)))
+one_server = $(one_lesson)$(if $(server),,$(error lessons/$(lesson) has no server.c))
+
+# ---- targets: `make help` shows what stands behind ## ------------------------------------------
+
+.PHONY: all lesson run watch diff plots bench-peers test lint format deps clean help
+
+##@ Build
+all: $(PROGRAMS) ## | every program: X.c with a main becomes build/X
+
+lesson: $(filter $(BUILD)/lessons/$(lesson)/%,$(PROGRAMS)) ## LESSON=03 | one lesson's programs
+	@: $(one_lesson)
+
+##@ Look at a lesson
+run: $(server) ## LESSON=05 ARGS='--port 9000' | start its server; ctrl-C stops it
+	@$(one_server)exec $(server) $(ARGS)
+
+watch: $(server) $(BUILD)/$(TOOLS)/hello ## LESSON=05 | its system calls in one conversation, annotated
+	@$(one_server)$(TOOLS)/deps watch
+	@$(TOOLS)/watch $(server) $(BUILD)/$(TOOLS)/hello $(ARGS)
+
+diff: ## LESSON=05 | the step from the lesson that it grew out of
+	@$(one_server)$(TOOLS)/diff lessons/$(lesson)/server.c
+
+##@ Measure
+plots: ## | load every server (two minutes) and draw the figures
+plots: ## FULL=1 | the same, thoroughly
+plots: ## RESULTS=file | only draw the figures again
+	@$(TOOLS)/deps build plots
+ifdef RESULTS
+	@plots/draw $(RESULTS)
+else
+	@$(MAKE) --no-print-directory all
+	@bench/run $(if $(FULL),--full) $(ARGS); ran=$$?; \
+	  plots/draw bench/results/$(if $(FULL),full,quick).tsv && exit $$ran
+endif
+
+bench-peers: ## | our servers and load generator beside libuv, redis, wrk
+	@$(MAKE) --no-print-directory all
+	@$(TOOLS)/deps --list peers
+	@bench/peers/run $(ARGS)
+
+##@ Check
+test: ## | all suites, with sanitizers, both compilers, linters
+test: ## SUITE=servers_test | one suite or variant (build-address, lint)
+	@$(TOOLS)/test $(SUITE)
+
+lint: ## | clang-format, clang-tidy, cppcheck and shellcheck
+	@$(TOOLS)/deps lint
+	@$(TOOLS)/lint
+
+format: ## | let clang-format lay out every C file
+	@$(TOOLS)/deps lint
+	@clang-format -i $(SOURCES) $(HEADERS)
+
+##@ Keep house
+deps: ## | install every package that anything here needs
+	@$(TOOLS)/deps
+
+clean: ## | remove every build folder
+	@rm -rf build build-*
+
+help: ## | this list
+	@awk -f $(TOOLS)/help.awk $(firstword $(MAKEFILE_LIST))
+
+# ---- how it is built ---------------------------------------------------------------------------
 
 $(BUILD)/common.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
-	@rm -f $@
-	$(call say,AR,$@)$(AR) rcs $@ $^
-
 $(BUILD)/testkit.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/testkit/*.c))
+$(BUILD)/%.a: $(BUILD)/sources
 	@rm -f $@
-	$(call say,AR,$@)$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -68,19 +137,31 @@ LINK = $(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) 
        $(if $(call needs,$(@:$(BUILD)/%=%)),$(shell pkg-config --libs $(call needs,$(@:$(BUILD)/%=%)))) $(LDLIBS)
 
 $(PROGRAMS) $(PEERS:%.c=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
-    $$(call folder_objects,$$*) $(BUILD)/common.a
+    $$(call folder_objects,$$*) $(BUILD)/common.a $(BUILD)/sources
 	$(LINK)
 
-$(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $$(call folder_objects,$$*) $(BUILD)/testkit.a $(BUILD)/common.a
+$(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o \
+    $$(call folder_objects,$$*) $(BUILD)/testkit.a $(BUILD)/common.a $(BUILD)/sources
 	$(LINK)
 
-# Other flags or another compiler: everything is built again.
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
-ifneq ($(FLAGS),$(file <$(BUILD)/flags))
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS)
+
+# Other flags or another compiler: everything is built again.  A file more or less: everything is
+# linked again.  Each list is kept in a file that is out of date when it says something else.
+flags   := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+sources := $(SOURCES) with main: $(MAINS)
+ifneq ($(flags),$(file <$(BUILD)/flags))
 .PHONY: $(BUILD)/flags
 endif
+ifneq ($(sources),$(file <$(BUILD)/sources))
+.PHONY: $(BUILD)/sources
+endif
+keep = @mkdir -p $(@D); printf '%s' '$(subst ','\'',$($(@F)))' > $@
 $(BUILD)/flags:
-	@mkdir -p $(@D)
-	@printf '%s' '$(FLAGS)' > $@
+	@command -v $(firstword $(CC)) > /dev/null || $(TOOLS)/deps build
+	$(keep)
+$(BUILD)/sources:
+	$(keep)
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(SOURCES))

@@ -1,0 +1,209 @@
+# watch.awk - put a text beside each system call of a trace that strace -f -T wrote.
+#
+#   awk -f watch.awk calls trace
+#
+# The trace is shown from listen(2) on.  A call appears when it returns.  Calls that repeat are
+# shown once, with their number.
+
+BEGIN {
+    WIDTH = 100      # columns of a terminal
+    COLUMN = 56      # where the text begins
+    SLEPT = 0.02     # a call that took so many seconds slept
+}
+
+# ---- the table ---------------------------------------------------------------------------------
+
+FNR == NR {
+    if ($0 !~ /^#/ && split($0, field, / *[|] */) == 4) {
+        rows++
+        row_call[rows] = "/" field[1] "/"
+        row_on[rows] = field[2]
+        row_outcome[rows] = field[3]
+        row_text[rows] = field[4]
+    }
+    next
+}
+
+# text_for - the words for a call, or nothing.
+function text_for(call, on, outcome, slept,    i, wanted, text) {
+    for (i = 1; i <= rows; i++) {
+        wanted = row_outcome[i]
+        if (sub(/^~/, "", wanted) && !slept)
+            continue
+        if (index(row_call[i], "/" call "/") && (row_on[i] == "*" || row_on[i] == on) &&
+            (wanted == "*" || wanted == outcome)) {
+            text = row_text[i]
+            gsub(/%r/, result, text)
+            gsub(/%f/, descriptor, text)
+            return text
+        }
+    }
+    return ""
+}
+
+# ---- one line of the trace ---------------------------------------------------------------------
+
+# shorten - leave out what is long and says nothing here.
+function shorten(s) {
+    gsub(/\{events=/, "{", s)
+    gsub(/\{fd=/, "{", s)
+    gsub(/, r?events=/, " ", s)
+    while (match(s, /data=\{u32=[0-9]+, u64=[0-9]+\}/))
+        s = substr(s, 1, RSTART - 1) data(substr(s, RSTART, RLENGTH)) substr(s, RSTART + RLENGTH)
+    gsub(/0x[0-9a-f]+/, "...", s)
+    sub(/SOCK_CLOEXEC[|]SOCK_NONBLOCK/, "SOCK_NONBLOCK|...", s)
+    sub(/flags=[A-Z_|]*CLONE_THREAD[A-Z_|]*/, "flags=CLONE_THREAD|...", s)
+    sub(/child_stack=NULL, flags=CLONE_CHILD[A-Z_|]*SIGCHLD/, "flags=...|SIGCHLD", s)
+    sub(/= \? ERESTART.*/, "= ?", s)
+    if (s ~ /^clone/)
+        sub(/[|]\.\.\.,.*\)( +=)/, "|...) =", s) || sub(/SIGCHLD,.*\) +=/, "SIGCHLD) =", s)
+    if (s ~ /^(recvfrom|sendto)/)
+        sub(/, NULL, (NULL|0)\)/, ")", s)
+    if (match(s, /= -1 E[A-Z0-9]+ \(/))
+        s = substr(s, 1, RSTART + RLENGTH - 3)
+    sub(/\) += /, ") = ", s)
+    sub(/^--- [A-Z0-9]+ .*/, substr(s, 1, index(s, " {")) "---", s)
+    return s
+}
+
+# data - what epoll gives back with an event: a descriptor, or a pointer.
+function data(s) {
+    gsub(/[^0-9 ]/, " ", s)
+    split(s, number, " ")
+    return number[2] == number[4] ? number[2] : "..."
+}
+
+# ready - what a call for readiness found: the kind of the one descriptor, or several.
+function ready(call, s,    from) {
+    if (result != 1)
+        return "several"
+    from = call ~ /^epoll/ ? index(s, "[{") : index(s, ") = 1 (")
+    s = substr(s, from)
+    sub(/^\) = 1 /, "", s)
+    if (call ~ /^epoll/)
+        sub(/^[^,]*/, "", s)
+    match(s, /[0-9]+/)
+    descriptor = substr(s, RSTART, RLENGTH)
+    return kind[descriptor]
+}
+
+{
+    pid = $1
+    line = $0
+    sub(/^[0-9]+ +/, "", line)
+    sub(/<unfinished \.\.\.>\) += \?/, ") = ?", line)
+    if (sub(/ <unfinished \.\.\.>$/, "", line)) {
+        half[pid] = line
+        next
+    }
+    if (line ~ /^<\.\.\. /) {
+        sub(/^<\.\.\. [a-z0-9_]+ resumed>/, "", line)
+        line = half[pid] line
+    }
+    slept = match(line, / <[0-9.]+>$/) && substr(line, RSTART + 2) + 0 > SLEPT
+    sub(/ <[0-9.]+>$/, "", line)
+    thread = line ~ /CLONE_THREAD/
+    line = shorten(line)
+}
+
+line ~ /^listen\(/ { shown = 1 }
+!shown || line ~ /^\+\+\+ exited/ { next }
+
+{
+    call = on = line
+    result = outcome = ""
+    descriptor = line
+    sub(/^[a-z0-9_]+\(/, "", descriptor)
+    sub(/[^0-9].*/, "", descriptor)
+    if (line ~ /^[a-z]/) {
+        sub(/\(.*/, "", call)
+        match(line, /\) = [^=]*$/)
+        result = substr(line, RSTART + 4)
+        outcome = result ~ /EINTR|^\?/ ? "signal" : result ~ /^-1 E/ ? substr(result, 4) \
+            : result + 0 > 0 ? "+" : "0"
+        result += 0
+        on = kind[descriptor]
+    }
+
+    if (call == "listen")
+        on = kind[descriptor] = "listener"
+    else if (call == "epoll_create1")
+        kind[result] = "epoll"
+    else if (call ~ /^accept/ && outcome == "+")
+        kind[result] = "client"
+    else if (call == "write" && descriptor == 1)
+        on = "line"
+    else if (call ~ /select|poll|epoll_p?wait/ && outcome == "+")
+        on = ready(call, line)
+    else if (call ~ /clone|fork/)
+        on = thread ? "thread" : "process"
+    else if (call == "epoll_ctl") {
+        split(line, argument, /, |_CTL_/)
+        on = argument[3] " " kind[argument[4]]
+    }
+
+    count++
+    shown_call[count] = line
+    shown_pid[count] = pid
+    shown_text[count] = text_for(call, on, outcome, slept)
+    if (!(pid in known)) {
+        known[pid] = 1
+        pids++
+    }
+    if (call == "close" && outcome == "0")
+        delete kind[descriptor]
+}
+
+# ---- the page ----------------------------------------------------------------------------------
+
+# same - line i of the page is line j again.
+function same(i, j) {
+    return shown_pid[i] == shown_pid[j] && shown_call[i] == shown_call[j]
+}
+
+# times - how often the p lines from i on stand there in a row.
+function times(i, p,    n) {
+    for (n = p; i + n <= count && same(i + n, i + n % p); n++)
+        ;
+    return int(n / p)
+}
+
+# show - a call, and its text beside it, on the next line if there is no room.
+function show(i,    left, words, n, w, text) {
+    left = (pids > 1 ? shown_pid[i] " " : "") shown_call[i]
+    if (length(left) > WIDTH)
+        left = substr(left, 1, WIDTH - 3) "..."
+    n = split(shown_text[i], words, " ")
+    if (n > 0 && length(left) > COLUMN - 2) {
+        print left
+        left = ""
+    }
+    for (w = 1; w <= n; w++) {
+        if (text != "" && COLUMN + length(text " " words[w]) > WIDTH) {
+            printf "%-" COLUMN "s%s\n", left, text
+            left = text = ""
+        }
+        text = text (text == "" ? "" : " ") words[w]
+    }
+    if (text == "")
+        print left
+    else
+        printf "%-" COLUMN "s%s\n", left, text
+}
+
+END {
+    for (i = 1; i <= count; i += often * period) {
+        often = period = 1
+        for (p = 1; p <= 4 && often < 3; p++) {
+            often = times(i, p)
+            period = p
+        }
+        if (often < 3)
+            often = period = 1
+        for (k = 0; k < period; k++)
+            show(i + k)
+        if (often > 1)
+            printf "    ... and again: %s %d times in all\n", \
+                (period == 1 ? "this call" : "these " period " calls"), often
+    }
+}
