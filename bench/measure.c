@@ -59,7 +59,7 @@
 enum {
     START_SECONDS = 10, /* for the server to say its line */
     STOP_SECONDS = 10,  /* for the server to end after SIGTERM */
-    IDLE_SECONDS = 5,   /* for the answer on one idle connection */
+    IDLE_SECONDS = 3,   /* for the answer on one idle connection */
     IDLE_BATCH = 100,   /* idle connections opened before their answers are awaited */
     TEXT_SIZE = 8192    /* room for what a generator or strace prints */
 };
@@ -203,9 +203,9 @@ static cpu_set_t core_set(const char *core)
  *
  * out   becomes its standard output
  * core  the core that it is kept on, or NULL
- * gate  it waits until this pipe's other end is closed before it becomes the program; -1: at once
+ * gate  a pipe: it waits until its other end is closed before it becomes the program; NULL: at once
  */
-static pid_t start(char *const *argv, int out, const char *core, int gate)
+static pid_t start(char *const *argv, int out, const char *core, const int *gate)
 {
     cpu_set_t set = {{0}};
     if (core != NULL)
@@ -221,7 +221,9 @@ static pid_t start(char *const *argv, int out, const char *core, int gate)
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     char byte;
-    if (getppid() != parent || (gate != -1 && read(gate, &byte, 1) == -1))
+    if (gate != NULL)
+        close(gate[1]);
+    if (getppid() != parent || (gate != NULL && read(gate[0], &byte, 1) == -1))
         _exit(EXIT_FAILURE);
     if (core != NULL && sched_setaffinity(0, sizeof set, &set) == -1)
         fprintf(stderr, "measure: core %s: %s\n", core, strerror(errno));
@@ -359,7 +361,7 @@ static void server_run(char **argv, int argc)
     }
     if (traced)
         argv = with_strace(argv, argc);
-    server = start(argv, line[1], server_core, gate[0]);
+    server = start(argv, line[1], server_core, gate);
     if (count_syscalls && !traced)
         counter = open_counter(server);
     close(gate[0]);
@@ -445,7 +447,7 @@ static struct costs run_generator(char **argv, pid_t root, int out)
     tree_read(&before, root);
     struct machine machine_before = machine_read();
     int64_t begin = clock_now();
-    generator = start(argv, out, generator_core, -1);
+    generator = start(argv, out, generator_core, NULL);
     if (!await_end(generator, after_seconds(timeout), &costs.status, &usage))
         fail("timed out after %g s waiting for the generator to end", timeout);
     generator = 0;
@@ -611,8 +613,9 @@ int main(int argc, char **argv)
                   "measure [options] -- SERVER... -- GENERATOR...",
                   options, NULL);
     char **server_argv = attach_pid > 0 ? NULL : cut(argc, argv, &at, server_more, &server_argc);
+    bool complete = at < argc;
     char **generator_argv = cut(argc, argv, &at, attach_pid > 0 ? nothing : generator_more, &count);
-    if (at <= argc || count == 0)
+    if (!complete || at <= argc)
         options_fail("which programs?  [--pid PID] [-- SERVER...] -- GENERATOR...");
 
     sigset_t stop;
