@@ -242,7 +242,7 @@ bool net_accept_again(int lfd)
         /* fall through */
     case ENOBUFS:
     case ENOMEM:
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000L}, NULL);
         net_reserve_descriptor();
         return false;
     default:
