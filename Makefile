@@ -45,8 +45,12 @@ PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(TESTS) $(PEERS),$(MAINS)))
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TESTS))
 
 # Programs that need a library say so here, by its pkg-config name.
-needs = $(strip $(if $(filter %_test,$1),check) \
+needs = $(strip $(if $(filter %_test common/testkit/%,$1),check) \
           $(if $(filter bench/peers/libuv%,$1),libuv) $(if $(filter bench/peers/libevent%,$1),libevent))
+
+# The peers whose library is there.
+peers = $(foreach peer,$(PEERS:%.c=%),$(if $(call needs,$(peer)),\
+          $(if $(shell pkg-config --exists $(call needs,$(peer)) 2>&1 && echo yes),$(BUILD)/$(peer)),$(BUILD)/$(peer)))
 
 folder_objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(dir $1)*.c)))
 
@@ -93,8 +97,8 @@ else
 endif
 
 bench-peers: ## | our servers and load generator beside libuv, redis, wrk
-	@$(MAKE) --no-print-directory all
 	@$(TOOLS)/deps --list peers
+	@$(MAKE) --no-print-directory all $(peers)
 	@bench/peers/run $(ARGS)
 
 ##@ Check
@@ -141,7 +145,8 @@ $(PROGRAMS) $(PEERS:%.c=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
 	$(LINK)
 
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o \
-    $$(call folder_objects,$$*) $(BUILD)/testkit.a $(BUILD)/common.a $(BUILD)/sources
+    $$(call folder_objects,$$*) $$(call folder_objects,$$(subst tests/,,$$(dir $$*))) \
+    $(BUILD)/testkit.a $(BUILD)/common.a $(BUILD)/sources
 	$(LINK)
 
 .PHONY: test-programs

@@ -19,7 +19,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -164,11 +163,15 @@ static bool over(int64_t now)
     return interrupted || (deadline > 0 && now >= deadline);
 }
 
-/* A connection that has its share of answers is done: the server owes it nothing more. */
+/* A connection that has its share of answers is done: the server owes it nothing more, and has not
+ * closed it either. */
 static void connection_done(struct connection *c)
 {
-    if (recv(c->fd, buf, sizeof buf, 0) > 0)
-        fault(c, 1, "more bytes came back than were sent");
+    ssize_t n = recv(c->fd, buf, sizeof buf, 0);
+    if (n >= 0)
+        fault(c, 1, n > 0 ? "more bytes came back than were sent" : "closed by the server");
+    else if (errno != EAGAIN)
+        fault(c, 1, strerror(errno));
     connection_close(c);
 }
 
@@ -194,19 +197,26 @@ static void connection_offer(struct connection *c)
     ring[(ring_first + ring_count++) % n_connections] = c;
 }
 
-/* Open loop: messages that are started in all. */
+/* Open loop: how many messages there are in all. */
 static unsigned long open_loop_total(void)
 {
-    return duration > 0 ? ULONG_MAX : (warmup + n_messages) * n_connections;
+    if (duration == 0)
+        return (warmup + n_messages) * n_connections;
+    unsigned long whole = (unsigned long)(duration * rate);
+    return (double)whole < duration * rate ? whole + 1 : whole;
+}
+
+/* Open loop: when the next message is due. */
+static int64_t next_due(void)
+{
+    return rate_begin + (int64_t)((double)n_started * 1e9 / rate);
 }
 
 /* Open loop: hand out every message that is due, and set the timer for the next. */
 static void hand_out(int64_t now)
 {
-    while (n_started < open_loop_total() && ring_count > 0) {
-        int64_t due = rate_begin + (int64_t)((double)n_started * 1e9 / rate);
-        if (over(due))
-            return;
+    while (n_started < open_loop_total() && ring_count > 0 && !interrupted) {
+        int64_t due = next_due();
         if (due > now) {
             struct itimerspec at = {.it_value = {due / 1000000000, due % 1000000000}};
             timerfd_settime(timer, TFD_TIMER_ABSTIME, &at, NULL);
@@ -250,7 +260,8 @@ static bool connection_check(struct connection *c, size_t n, int64_t now)
     return true;
 }
 
-static void connection_receive(struct connection *c)
+/* ended: the end of the stream is there already, behind the bytes. */
+static void connection_receive(struct connection *c, bool ended)
 {
     ssize_t n = 0;
     do {
@@ -271,8 +282,8 @@ static void connection_receive(struct connection *c)
             else
                 connection_fill(c, now);
         }
-        /* A short read was all there is (epoll(7)); the next bytes are a new edge. */
-    } while (c->connected && (n == -1 || n == sizeof buf));
+        /* A short read was all there is (epoll(7)), and what comes later is a new edge. */
+    } while (c->connected && (n == -1 || n == sizeof buf || ended));
 }
 
 /* Choose the source address: the kernel's choice until it has no port left for it, then 127.0.0.2
@@ -353,7 +364,7 @@ static void connection_ready(struct connection *c, uint32_t events)
     if (events & EPOLLOUT && c->unsent > 0)
         connection_send(c);
     if (c->connected && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-        connection_receive(c);
+        connection_receive(c, events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 }
 
 /* Wait for events and handle them.  Returns the time after it. */
@@ -402,7 +413,7 @@ static void show_progress(int64_t now)
     static int64_t next = 0;
     if (now < next)
         return;
-    next = now + TICK_MS * 1000000;
+    next = now + TICK_MS * 1000000L;
     double seconds = (double)(now - begin) / 1e9;
     fprintf(stderr, "\r%.1f s  %zu messages  %.0f/s  %lu errors \033[K", seconds, samples.count,
             seconds > 0 ? (double)samples.count / seconds : 0, errors);
@@ -414,9 +425,23 @@ static bool closed_loop_running(void)
     return n_open > 0;
 }
 
+/* What was due in time is still sent when --duration is over, but for no more than --timeout. */
 static bool open_loop_running(int64_t now)
 {
-    return n_in_flight > 0 || (n_open > 0 && n_started < open_loop_total() && !over(now));
+    bool late = deadline > 0 && (double)(now - deadline) > timeout * 1e9;
+    return n_in_flight > 0 ||
+           (n_open > 0 && n_started < open_loop_total() && !interrupted && !late);
+}
+
+/* When all is over nothing may have come that nobody asked for, and nobody may be missing. */
+static void last_look(void)
+{
+    for (unsigned long i = 0; i < n_idle + n_connections; i++)
+        if (connections[i].connected)
+            connection_done(&connections[i]);
+    if (rate > 0 && !interrupted && n_started < open_loop_total())
+        fault(connections, open_loop_total() - n_started,
+              "messages were due that could not be sent");
 }
 
 static void run(bool show)
@@ -441,15 +466,13 @@ static void run(bool show)
     }
     if (show)
         fprintf(stderr, "\r\033[K");
-    for (unsigned long i = 0; i < n_idle + n_connections; i++)
-        if (connections[i].connected && !connections[i].idle)
-            connection_done(&connections[i]);
+    last_look();
 }
 
 static void print_results(void)
 {
-    double seconds = (double)(end - begin) / 1e9;
-    double qps = samples.count > 0 && seconds > 0 ? (double)samples.count / seconds : 0;
+    double seconds = samples.count > 0 ? (double)(end - begin) / 1e9 : 0;
+    double qps = seconds > 0 ? (double)samples.count / seconds : 0;
     static const unsigned per_mille[] = {500, 900, 990, 999, 1000};
     double us[5];
     samples_sort(&samples);
