@@ -1,0 +1,121 @@
+# summary.awk - the medians of a result file of bench/run, for bench/table and plots/draw.
+#
+# Prints lines of words separated by tabs:
+#   header  NAME  TEXT                                     from the lines that begin with "#"
+#   model   NAME                                           in the order of the lessons
+#   value   METRIC  MODEL  X  MEDIAN  MIN  MAX  RUNS       METRIC is point.what; X connections, idle
+#                                                          connections, or microseconds of work
+#   missing POINT  MODEL  X  REASON                        a run that a model could not do
+#   dropped N                                              runs that are not counted, see below
+#
+# A run during which more than 15 % of the machine was busy with something else is dropped, if the
+# same point has others.
+
+BEGIN { FS = OFS = "\t" }
+
+/^# / {
+    split(substr($0, 3), pair, ": ")
+    print "header", pair[1], substr($0, length(pair[1]) + 5)
+    next
+}
+
+!n_columns {
+    n_columns = NF
+    for (i = 1; i <= NF; i++)
+        column[$i] = i
+    next
+}
+
+function field(name) { return $column[name] }
+
+function keep(metric, x, v,    key) {
+    key = metric OFS model OFS x
+    if (!(key in runs)) {
+        order[++n_keys] = key
+        runs[key] = busy_runs[key] = 0
+    }
+    if (busy)
+        busy_values[key, ++busy_runs[key]] = v
+    else
+        values[key, ++runs[key]] = v
+}
+
+# What every run tells, under the name of a point.
+function keep_run(point, x) {
+    keep(point ".qps", x, field("qps"))
+    keep(point ".p50", x, field("p50_us"))
+    keep(point ".p90", x, field("p90_us"))
+    keep(point ".p99", x, field("p99_us"))
+    keep(point ".p999", x, field("p999_us"))
+    keep(point ".max", x, field("max_us"))
+    keep(point ".cpu", x, field("server_cpu_us") / field("messages"))
+    keep(point ".switches", x, field("switches") / field("messages"))
+    keep(point ".peak", x, field("peak_kb"))
+    keep(point ".ready", x, field("ready_kb"))
+}
+
+function positive(v) { return v > 0 ? v : 0 }
+
+{
+    model = field("model")
+    point = field("point")
+    x = point == "idle" ? field("idle") : point == "work" ? field("work") : field("connections")
+    if (!(model in known)) {
+        known[model] = 1
+        print "model", model
+    }
+    if (field("reason") != "-") {
+        if (!((point, model, x) in said))
+            print "missing", point, model, x, field("reason")
+        said[point, model, x] = 1
+        next
+    }
+    busy = field("other_share") > 0.15
+    n_busy += busy
+}
+
+# Two runs of different length make one figure: what the messages between them cost.
+point == "calls" {
+    key = model SUBSEP field("round")
+    if (field("syscalls") == "-") {
+        if (!((point, model) in said))
+            print "missing", "calls", model, x, "needs strace, or root and tracefs"
+        said[point, model] = 1
+    } else if (key in calls_messages) {
+        busy = 0 # a count is no time
+        keep("calls.syscalls", x, (field("syscalls") - calls_count[key]) / (field("messages") - calls_messages[key]))
+    } else {
+        calls_messages[key] = field("messages")
+        calls_count[key] = field("syscalls")
+        print "header", "syscalls counted by", field("syscalls_by")
+    }
+    next
+}
+
+{
+    keep_run(point, x)
+    if (point == "load" && x == 100) {
+        keep_run("idle", 0)
+        keep_run("work", 0)
+    }
+    if (point == "idle" && x > 0) {
+        keep("memory.user", x, positive(field("idle_kb") - field("ready_kb")) * 1024 / x)
+        keep("memory.kernel", x, positive(field("idle_kernel_kb")) * 1024 / x)
+    }
+}
+
+END {
+    for (k = 1; k <= n_keys; k++) {
+        key = order[k]
+        n = runs[key] ? runs[key] : busy_runs[key]
+        for (i = 1; i <= n; i++) { # sorted by insertion: n is small
+            v = (runs[key] ? values[key, i] : busy_values[key, i]) + 0
+            for (j = i; j > 1 && sorted[j - 1] > v; j--)
+                sorted[j] = sorted[j - 1]
+            sorted[j] = v
+        }
+        median = (sorted[int((n + 1) / 2)] + sorted[int((n + 2) / 2)]) / 2
+        printf "value\t%s\t%.6g\t%.6g\t%.6g\t%d\n", key, median, sorted[1], sorted[n], n
+    }
+    print "dropped", n_busy + 0
+}

@@ -1,0 +1,190 @@
+# data.awk - turn the medians of bench/summary.awk into the files that the figures plot.
+#
+# In the folder `data`:
+#   data.gp        variables for gnuplot: the models, the axes' tics, notes and footer
+#   qps cpu syscalls switches memory      bars: row, "model", median, min, max, "label"
+#   memory-kernel  row, "model", kernel stack, own memory, "label of both"
+#   latency        row, "model", p50, p90, p99, p99.9, max
+#   NAME.missing   row, where, "why": the models that are left out of such a figure
+#   load.qps idle.qps idle.cpu work.qps   curves: x, number of x, median, min, max; two blank lines
+#                  between the models
+#   work.ceiling   number of x, requests a second if the work were all
+
+BEGIN { FS = "\t" }
+
+$1 == "header" { header[$2] = $3 }
+$1 == "model" { models[++n_models] = $2; row[$2] = n_models }
+$1 == "value" {
+    median[$2, $3, $4] = $5
+    smallest[$2, $3, $4] = $6
+    largest[$2, $3, $4] = $7
+    runs[$2, $3, $4] = $8
+    has[$2, $3] = 1
+    point = $2
+    sub(/\..*/, "", point)
+    if (!((point, $4) in known)) {
+        known[point, $4] = 1
+        xs[point, ++n_xs[point]] = $4
+    }
+    if ($2 == "memory.user" && (!($3 in most_idle) || $4 > most_idle[$3]))
+        most_idle[$3] = $4
+}
+$1 == "missing" && !(($2, $3) in reason) { reason[$2, $3] = $5 }
+
+function thousands(n,    text, tail) {
+    text = sprintf("%.0f", n)
+    while (length(text) > 3) {
+        tail = "," substr(text, length(text) - 2) tail
+        text = substr(text, 1, length(text) - 3)
+    }
+    return text tail
+}
+
+function bytes(n) { return n < 1000 ? sprintf("%.0f B", n) : sprintf("%.1f KiB", n / 1024) }
+
+# A text inside gnuplot's single quotes.
+function quote(text) { gsub(/'/, "''", text); return "'" text "'" }
+
+function without_quotes(text) { gsub(/["\\]/, "", text); return text }
+
+# How a bar is labelled.
+function label(kind, v) {
+    if (kind == "qps") return thousands(v)
+    if (kind == "cpu") return sprintf("%.2f (%s/s)", v, thousands(1e6 / v))
+    if (kind == "memory") return bytes(v)
+    return sprintf(v < 0.1 ? "%.3f" : "%.2f", v)
+}
+
+function bars(file, metric, point, missing_at,    i, m, x) {
+    printf "" > (data "/" file)
+    printf "%d %s \"\"\n", -9, missing_at > (data "/" file ".missing") # gnuplot wants a row: off the picture
+    for (i = 1; i <= n_models; i++) {
+        m = models[i]
+        x = point == "memory" ? most_idle[m] : 100
+        if ((metric, m, x) in median) {
+            key = metric SUBSEP m SUBSEP x
+            printf "%d \"%s\" %s %s %s \"%s\"\n", i, m, median[key], smallest[key], largest[key], label(file, median[key]) > (data "/" file)
+        } else {
+            printf "%d \"%s\" NaN NaN NaN \"\"\n", i, m > (data "/" file)
+            text = reason[point == "memory" ? "idle" : point, m]
+            printf "%d %s \"left out: %s\"\n", i, missing_at, without_quotes(text ? text : "not measured") > (data "/" file ".missing")
+        }
+    }
+    close(data "/" file)
+    close(data "/" file ".missing")
+}
+
+# One block for each model that has the metric; returns their names.
+function curves(metric, point,    i, j, m, x, names) {
+    names = ""
+    printf "" > (data "/" metric)
+    for (i = 1; i <= n_models; i++) {
+        m = models[i]
+        if (!((metric, m) in has))
+            continue
+        if (names != "")
+            printf "\n\n" > (data "/" metric)
+        names = names (names == "" ? "" : " ") m
+        for (j = 1; j <= n_xs[point]; j++) {
+            x = xs[point, j]
+            key = metric SUBSEP m SUBSEP x
+            if (key in median)
+                print x, j - 1, median[key], smallest[key], largest[key] > (data "/" metric)
+        }
+    }
+    close(data "/" metric)
+    return names
+}
+
+# Models with no more than the first point of a curve, or not all of them.
+function cut_short(point,    i, m, list) {
+    list = ""
+    for (i = 1; i <= n_models; i++)
+        if ((point, models[i]) in reason)
+            list = list (list == "" ? "" : ", ") models[i]
+    return list == "" ? "" : "; left out where it cannot: " list
+}
+
+function sort_xs(point,    i, j, v) {
+    for (i = 2; i <= n_xs[point]; i++) {
+        v = xs[point, i]
+        for (j = i; j > 1 && xs[point, j - 1] + 0 > v + 0; j--)
+            xs[point, j] = xs[point, j - 1]
+        xs[point, j] = v
+    }
+}
+
+# The axis of a curve: (text place, text place, ...).
+function tics(point, zero_text, zero_place, by_number,    j, x, list) {
+    list = ""
+    for (j = 1; j <= n_xs[point]; j++) {
+        x = xs[point, j]
+        list = list (j > 1 ? ", " : "") "\"" (x == 0 && zero_text != "" ? zero_text : thousands(x)) "\" " \
+               (by_number ? j - 1 : x == 0 ? zero_place : x)
+    }
+    return "(" list ")"
+}
+
+END {
+    gp = data "/data.gp"
+    list = ""
+    for (i = 1; i <= n_models; i++)
+        list = list (i > 1 ? " " : "") models[i]
+    sort_xs("load")
+    sort_xs("idle")
+    sort_xs("work")
+
+    bars("qps", "load.qps", "load", 0)
+    bars("cpu", "load.cpu", "load", 0)
+    bars("syscalls", "calls.syscalls", "calls", 0)
+    bars("switches", "load.switches", "load", 0)
+    bars("memory", "memory.user", "memory", 0)
+
+    for (i = 1; i <= n_models; i++) {
+        m = models[i]
+        x = most_idle[m]
+        if (x > 0)
+            printf "%d \"%s\" %s %s \"%s\"\n", i, m, median["memory.kernel", m, x], median["memory.user", m, x], \
+                bytes(median["memory.user", m, x]) (median["memory.kernel", m, x] < 1024 ? "" : " + " bytes(median["memory.kernel", m, x])) > (data "/memory-kernel")
+        else
+            printf "%d \"%s\" NaN NaN \"\"\n", i, m > (data "/memory-kernel")
+    }
+
+    bars("latency", "load.p50", "load", 10)
+    for (i = 1; i <= n_models; i++) {
+        m = models[i]
+        line = i " \"" m "\""
+        n = split("load.p50 load.p90 load.p99 load.p999 load.max", parts, " ")
+        for (j = 1; j <= n; j++)
+            line = line " " ((parts[j], m, 100) in median ? median[parts[j], m, 100] : "NaN")
+        print line > (data "/latency")
+    }
+
+    print "N =", n_models > gp
+    print "MODELS =", quote(list) > gp
+    print "LOAD_QPS =", quote(curves("load.qps", "load")) > gp
+    print "IDLE_QPS =", quote(curves("idle.qps", "idle")) > gp
+    curves("idle.cpu", "idle")
+    print "WORK_QPS =", quote(curves("work.qps", "work")) > gp
+    print "LOAD_TICS =", quote(tics("load", "", 0, 0)) > gp
+    print "LOAD_FIRST =", xs["load", 1] > gp
+    print "LOAD_LAST =", xs["load", n_xs["load"]] > gp
+    first = n_xs["idle"] > 1 ? xs["idle", 2] / 4 : 1
+    print "IDLE_NONE =", first > gp
+    print "IDLE_LAST =", (n_xs["idle"] > 1 ? xs["idle", n_xs["idle"]] : 10) > gp
+    print "IDLE_TICS =", quote(tics("idle", "none", first, 0)) > gp
+    print "WORK_TICS =", quote(tics("work", "", 0, 1)) > gp
+    print "WORK_COUNT =", n_xs["work"] > gp
+    print "lt_of(names, i) = sum [k=1:N] (word(MODELS, k) eq word(names, i) ? k : 0)" > gp
+    print "LOAD_QPS_NOTE =", quote("64-byte messages, one in flight on each connection; higher is better; bars: smallest to largest run" cut_short("load")) > gp
+    print "IDLE_QPS_NOTE =", quote("flat: only what is ready costs, O(1); climbing: every connection is looked at, O(n)" cut_short("idle")) > gp
+    print "WORK_QPS_NOTE =", quote("100 connections; where the lines meet, the core is the limit and not the model" cut_short("work")) > gp
+    by = header["syscalls counted by"]
+    print "SYSCALLS_NOTE =", quote("fewer is better" (by == "" ? "" : "; system calls counted by " (by == "strace" ? "strace, which slows the server" : "a tracepoint of the kernel"))) > gp
+    print "FOOTER =", quote(header["machine"] "; " header["kernel"] "; " header["compiler"]) > gp
+    print "FOOTER_2 =", quote(header["cores"] "; " header["run"] ", " substr(header["date"], 1, 10) ", commit " header["commit"]) > gp
+
+    for (j = 1; j <= n_xs["work"]; j++)
+        if (xs["work", j] > 0)
+            print j - 1, 1e6 / xs["work", j] > (data "/work.ceiling")
+}
