@@ -171,14 +171,24 @@ void peer_close(struct peer *p)
 
 /* ---- many peers --------------------------------------------------------------------------- */
 
-bool peers_open(struct peer *peers, size_t count, const struct subject *s)
+static bool open_all(struct peer *peers, size_t count, const struct subject *s, int window)
 {
     for (size_t i = 0; i < count; i++)
         peers[i].fd = -1;
     for (size_t i = 0; i < count; i++)
-        if (!peer_open(&peers[i], s))
+        if (!open_with(&peers[i], s, window))
             return fault("client %zu of %zu: %s", i + 1, count, fault_text());
     return true;
+}
+
+bool peers_open(struct peer *peers, size_t count, const struct subject *s)
+{
+    return open_all(peers, count, s, 0);
+}
+
+bool peers_open_narrow(struct peer *peers, size_t count, const struct subject *s)
+{
+    return open_all(peers, count, s, NARROW);
 }
 
 void peers_close(struct peer *peers, size_t count)

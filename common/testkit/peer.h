@@ -34,6 +34,7 @@ struct peer {
 bool peer_open(struct peer *p, const struct subject *s);
 bool peer_open_narrow(struct peer *p, const struct subject *s);
 bool peers_open(struct peer *peers, size_t count, const struct subject *s);
+bool peers_open_narrow(struct peer *peers, size_t count, const struct subject *s);
 
 /* peer_send - send the next size bytes of the pattern. */
 bool peer_send(struct peer *p, size_t size);

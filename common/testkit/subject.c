@@ -164,9 +164,9 @@ void subject_kill(struct subject *s)
         while (waitpid(s->pid, NULL, 0) == -1 && errno == EINTR)
             ;
     }
-    s->pid = 0;
     close(s->out);
     close(s->err);
+    *s = (struct subject){.out = -1, .err = -1};
 }
 
 static bool no_sanitizer_complains(const struct subject *s)

@@ -56,7 +56,7 @@ bool subject_start(struct subject *s, const char *path, const char *const argume
  * subject_stop - send SIGTERM and wait for the end.
  *
  * Returns true if it exits 0, no sanitizer complained and standard output held nothing but the
- * line; otherwise false with a fault.  In either case it is gone afterwards.
+ * line; otherwise false with a fault.  In either case it is gone afterwards, and s holds nothing.
  */
 bool subject_stop(struct subject *s);
 bool subject_ends_well(struct subject *s);

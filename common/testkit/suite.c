@@ -31,7 +31,7 @@ static void print_failures(SRunner *runner)
     free(failures);
 }
 
-int suite_run(const char *name, Suite *suite)
+int suite_run(const char *name, Suite *suite, void (*report)(void))
 {
     void *memory = mmap(NULL, sizeof *skipped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
                         -1, 0);
@@ -43,6 +43,8 @@ int suite_run(const char *name, Suite *suite)
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_SILENT);
     print_failures(runner);
+    if (report != NULL)
+        report();
     int failed = srunner_ntests_failed(runner);
     int passed = srunner_ntests_run(runner) - failed - *skipped;
     printf("%s: %d passed, %d failed, %d skipped\n", name, passed, failed, *skipped);

@@ -15,10 +15,12 @@
  * suite_run - run every test, print what failed and why, and last
  * "NAME: N passed, N failed, N skipped".
  *
+ * report  called after the last test, for what else there is to print; or NULL
+ *
  * Takes the suite over.  Returns the exit status for main: 0 only if none failed and at least one
  * passed.
  */
-int suite_run(const char *name, Suite *suite);
+int suite_run(const char *name, Suite *suite, void (*report)(void));
 
 /* suite_count_skip - count the running test as skipped, and print why. */
 void suite_count_skip(const char *test, const char *why);
