@@ -216,6 +216,15 @@ int net_reserve_descriptor(void)
     return reserve == -1 ? -1 : 0;
 }
 
+/* accept(2) looks for a free descriptor first, and says EMFILE even with nobody in the queue. */
+static bool nobody_waits(int lfd)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    return getsockopt(lfd, IPPROTO_TCP, TCP_INFO, &info, &length) == -1 ||
+           info.tcpi_unacked == 0; /* of a listener: the length of its queue */
+}
+
 static void refuse_one(int lfd)
 {
     close(reserve);
@@ -235,10 +244,12 @@ bool net_accept_again(int lfd)
         return false;
     case EMFILE:
     case ENFILE:
-        if (reserve != -1) {
+        if (reserve != -1 && !nobody_waits(lfd)) {
             refuse_one(lfd);
             return true;
         }
+        if (fcntl(lfd, F_GETFL) & O_NONBLOCK && reserve != -1)
+            return false; /* the caller waits for readiness, and is not blocked in accept */
         /* fall through */
     case ENOBUFS:
     case ENOMEM:

@@ -95,7 +95,8 @@ int net_write_all(int fd, const void *buffer, size_t size);
  * Out of descriptors (EMFILE, ENFILE), the connection stays in the queue and the listener
  * stays ready, so that a loop would spin.  A descriptor held in reserve is given up, one
  * waiting client is accepted with it and closed - a clear answer - and the reserve is taken
- * back.  Short of memory, the kernel gets a pause of 10 ms.
+ * back.  Short of memory, the kernel gets a pause of 10 ms; so does a caller with a blocking
+ * listener who is out of descriptors while nobody waits, for accept fails at once even then.
  *
  * Returns true if accept is worth calling again now, false if the caller should return to
  * its wait: nothing is queued (EAGAIN), the listener is shut down, or memory is short.
