@@ -82,7 +82,7 @@ void server_stop_also(int cfd)
         shutdown(cfd, SHUT_RDWR); /* the signal came before we said which client */
 }
 
-static void print_line(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static void print_line(const char *format, va_list arguments)
 {
     char line[512];
     vsnprintf(line, sizeof line, format, arguments);
