@@ -15,7 +15,7 @@
 
 enum {
     CHUNK = 65536,                /* bytes sent or received at once */
-    SETTLE_MS = 333 * WAIT_SCALE, /* so long nothing is taken: nothing more will be */
+    SETTLE_MS = 200 * WAIT_SCALE, /* so long nothing is taken: nothing more will be */
     NARROW = 4096                 /* SO_RCVBUF of a narrow peer */
 };
 

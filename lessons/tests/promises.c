@@ -539,7 +539,8 @@ static bool descriptor_exhaustion(const struct model *m, struct subject *s)
             kept = peer_exchange(&crowd[i], 1000) ||
                    fault("a client that was served before: %s", fault_text());
     peers_close(crowd, TOO_MANY);
-    return kept && serves_a_new_client(s) && is_back_to(s, before);
+    /* A new client is served as soon as the server has noticed that the others are gone. */
+    return kept && is_back_to(s, before) && serves_a_new_client(s) && is_back_to(s, before);
 }
 
 static bool exhausted_cpu(const struct model *m, struct subject *s)

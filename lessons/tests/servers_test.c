@@ -25,7 +25,7 @@
 #include <sys/resource.h>
 
 /* Seconds that may pass before an expected failure is believed. */
-#define IMPATIENCE (1.0 * WAIT_SCALE)
+#define IMPATIENCE (0.6 * WAIT_SCALE)
 
 enum answer { FAILED, YES, NO, SKIPPED }; /* FAILED also if the test crashed or hung */
 
@@ -128,7 +128,7 @@ static void print_grid(FILE *to)
     fprintf(to, "\n");
     for (size_t m = 0; m < model_count; m++)
         for (size_t i = 0; i < models[m].limit_count; i++)
-            fprintf(to, "- %s, %s: no: %s\n", models[m].name, models[m].limits[i].promise,
+            fprintf(to, "- %s, %s: %s\n", models[m].name, models[m].limits[i].promise,
                     models[m].limits[i].why);
 }
 
