@@ -1,6 +1,8 @@
 # cpu - the server's CPU time a request, a bar for each model.
 load 'plots/style.gp'
+stats DATA.'/cpu' using 5 nooutput
 eval bars_begin
+set xrange [0:STATS_max * 1.25]
 set label 1 heading('Server CPU time a request with 100 connections')
 set label 2 'user and system, all threads and processes; shorter is better; beside the bar: requests a second that one core can serve'
 set xlabel 'microseconds of CPU time a request'

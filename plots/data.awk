@@ -3,7 +3,7 @@
 # In the folder `data`:
 #   data.gp        variables for gnuplot: the models, the axes' tics, notes and footer
 #   qps cpu syscalls switches memory      bars: row, "model", median, min, max, "label"
-#   memory-kernel  row, "model", kernel stack, own memory, "label of both"
+#   memory-kernel  row, "model", kernel stack, own memory, their sum, "label of both"
 #   latency        row, "model", p50, p90, p99, p99.9, max
 #   NAME.missing   row, where, "why": the models that are left out of such a figure
 #   load.qps idle.qps idle.cpu work.qps   curves: x, number of x, median, min, max; two blank lines
@@ -19,7 +19,7 @@ $1 == "value" {
     smallest[$2, $3, $4] = $6
     largest[$2, $3, $4] = $7
     runs[$2, $3, $4] = $8
-    has[$2, $3] = 1
+    has[$2, $3]++
     point = $2
     sub(/\..*/, "", point)
     if (!((point, $4) in known)) {
@@ -67,6 +67,8 @@ function bars(file, metric, point, missing_at,    i, m, x) {
         } else {
             printf "%d \"%s\" NaN NaN NaN \"\"\n", i, m > (data "/" file)
             text = reason[point == "memory" ? "idle" : point, m]
+            if (match(text, / \(.*\)$/)) # what the model itself says
+                text = substr(text, RSTART + 2, RLENGTH - 3)
             printf "%d %s \"left out: %s\"\n", i, missing_at, without_quotes(text ? text : "not measured") > (data "/" file ".missing")
         }
     }
@@ -74,13 +76,13 @@ function bars(file, metric, point, missing_at,    i, m, x) {
     close(data "/" file ".missing")
 }
 
-# One block for each model that has the metric; returns their names.
+# One block for each model that has more than one point; returns their names.
 function curves(metric, point,    i, j, m, x, names) {
     names = ""
     printf "" > (data "/" metric)
     for (i = 1; i <= n_models; i++) {
         m = models[i]
-        if (!((metric, m) in has))
+        if (has[metric, m] < 2 && n_xs[point] > 1)
             continue
         if (names != "")
             printf "\n\n" > (data "/" metric)
@@ -96,13 +98,13 @@ function curves(metric, point,    i, j, m, x, names) {
     return names
 }
 
-# Models with no more than the first point of a curve, or not all of them.
+# Models that lack a point of a curve, or all of it.
 function cut_short(point,    i, m, list) {
     list = ""
     for (i = 1; i <= n_models; i++)
         if ((point, models[i]) in reason)
             list = list (list == "" ? "" : ", ") models[i]
-    return list == "" ? "" : "; left out where it cannot: " list
+    return list == "" ? "" : "; where a line ends, see the table: " list
 }
 
 function sort_xs(point,    i, j, v) {
@@ -143,11 +145,13 @@ END {
     for (i = 1; i <= n_models; i++) {
         m = models[i]
         x = most_idle[m]
-        if (x > 0)
-            printf "%d \"%s\" %s %s \"%s\"\n", i, m, median["memory.kernel", m, x], median["memory.user", m, x], \
-                bytes(median["memory.user", m, x]) (median["memory.kernel", m, x] < 1024 ? "" : " + " bytes(median["memory.kernel", m, x])) > (data "/memory-kernel")
-        else
-            printf "%d \"%s\" NaN NaN \"\"\n", i, m > (data "/memory-kernel")
+        if (x > 0) {
+            own = median["memory.user", m, x]
+            stack = median["memory.kernel", m, x]
+            text = bytes(own) (stack < 1024 ? "" : " + " bytes(stack))
+            printf "%d \"%s\" %s %s %s \"%s\"\n", i, m, (stack < 1024 ? "NaN" : stack), own, own + stack, text > (data "/memory-kernel")
+        } else
+            printf "%d \"%s\" NaN NaN NaN \"\"\n", i, m > (data "/memory-kernel")
     }
 
     bars("latency", "load.p50", "load", 10)

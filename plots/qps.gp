@@ -1,6 +1,8 @@
 # qps - requests a second, a bar for each model.
 load 'plots/style.gp'
+stats DATA.'/qps' using 5 nooutput
 eval bars_begin
+set xrange [0:STATS_max * 1.15]
 set label 1 heading('Requests a second with 100 connections')
 set label 2 'each sends a 64-byte message, waits for its echo, sends the next; longer is better; line: smallest to largest run'
 set xlabel 'requests a second'

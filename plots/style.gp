@@ -40,7 +40,7 @@ set border 3 lc rgb GREY
 set tics nomirror out textcolor rgb '#000000'
 set grid lc rgb '#dddddd' lt 1 lw 1 dt 1
 set style fill solid 0.85 noborder
-set errorbars 0.6
+set errorbars 0.6 lw 1.5 dt solid
 set encoding utf8
 
 # Numbers on an axis: 50, 20 k, 3 M.

@@ -8,6 +8,9 @@ set xrange [-0.3:WORK_COUNT - 0.7]
 set xlabel 'CPU time that each message asks for, microseconds'
 set ylabel 'requests a second (logarithmic)'
 set logscale y
-plot for [i=1:words(WORK_QPS)] DATA.'/work.qps' index (i-1) \
-     using ($2 + 0.02 * (lt_of(WORK_QPS, i) - N / 2.0)):3:4:5 with yerrorlines lt lt_of(WORK_QPS, i) title word(WORK_QPS, i), \
-     DATA.'/work.ceiling' using 1:2 with lines lc rgb GREY dt 3 lw 1.5 title 'one core, work alone'
+aside(i) = 0.02 * (i - N / 2.0)
+plot for [i=1:words(WORK_QPS)] DATA.'/work.qps' index (i-1) using ($2 + aside(lt_of(WORK_QPS, i))):3:4:5 \
+     with yerrorbars lt lt_of(WORK_QPS, i) pt -1 notitle, \
+     for [i=1:words(WORK_QPS)] '' index (i-1) using ($2 + aside(lt_of(WORK_QPS, i))):3 \
+     with linespoints lt lt_of(WORK_QPS, i) title word(WORK_QPS, i), \
+     DATA.'/work.ceiling' using 1:2 with lines lc rgb GREY dt 3 lw 1.5 title 'the work alone'
