@@ -50,7 +50,7 @@ needs = $(strip $(if $(filter %_test common/testkit/%,$1),check) \
 
 # The peers whose library is there.
 peers = $(foreach peer,$(PEERS:%.c=%),$(if $(call needs,$(peer)),\
-          $(if $(shell pkg-config --exists $(call needs,$(peer)) 2>&1 && echo yes),$(BUILD)/$(peer)),$(BUILD)/$(peer)))
+          $(if $(shell pkg-config --exists $(call needs,$(peer)) 2> /dev/null && echo yes),$(BUILD)/$(peer)),$(BUILD)/$(peer)))
 
 folder_objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(dir $1)*.c)))
 
@@ -91,14 +91,14 @@ plots: ## RESULTS=file | only draw the figures again
 ifdef RESULTS
 	@plots/draw $(RESULTS)
 else
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s all
 	@bench/run $(if $(FULL),--full) $(ARGS); ran=$$?; \
 	  plots/draw bench/results/$(if $(FULL),full,quick).tsv && exit $$ran
 endif
 
 bench-peers: ## | our servers and load generator beside libuv, redis, wrk
 	@$(TOOLS)/deps --list peers
-	@$(MAKE) --no-print-directory all $(peers)
+	@$(MAKE) -s all $(peers)
 	@bench/peers/run $(ARGS)
 
 ##@ Check
@@ -156,7 +156,8 @@ test-programs: $(TEST_PROGRAMS)
 # linked again.  Each list is kept in a file that is out of date when it says something else.
 flags   := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
 sources := $(SOURCES) with main: $(MAINS)
-ifneq ($(flags),$(file <$(BUILD)/flags))
+compiler := $(shell command -v $(firstword $(CC)))
+ifneq ($(flags),$(and $(compiler),$(file <$(BUILD)/flags)))
 .PHONY: $(BUILD)/flags
 endif
 ifneq ($(sources),$(file <$(BUILD)/sources))
@@ -164,7 +165,7 @@ ifneq ($(sources),$(file <$(BUILD)/sources))
 endif
 keep = @mkdir -p $(@D); printf '%s' '$(subst ','\'',$($(@F)))' > $@
 $(BUILD)/flags:
-	@command -v $(firstword $(CC)) > /dev/null || $(TOOLS)/deps build
+	@$(if $(compiler),,$(TOOLS)/deps build)
 	$(keep)
 $(BUILD)/sources:
 	$(keep)
