@@ -52,6 +52,7 @@ static void after(void)
 static _Noreturn void fail(const char *what, int error)
 {
     puts("failed");
+    fflush(stdout);
     errno = error == EAGAIN ? ETIMEDOUT : error; /* see [time-limit] */
     die("%s", what);
 }
