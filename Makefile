@@ -30,8 +30,9 @@ else
 $(error SAN is address or thread, not '$(SAN)')
 endif
 
-# One short line a step; `make V=1` shows the commands.
-say = $(if $(V),,@printf '  %-5s %s\n' $1 $2;)
+# One short line a step; `make V=1` shows the commands, `make -s` nothing.
+quiet := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+say = $(if $(V),,$(if $(quiet),@,@printf '  %-5s %s\n' $1 $2;))
 
 # ---- what there is -----------------------------------------------------------------------------
 
@@ -76,7 +77,7 @@ lesson: $(filter $(BUILD)/lessons/$(lesson)/%,$(PROGRAMS)) ## LESSON=03 | one le
 run: $(server) ## LESSON=05 ARGS='--port 9000' | start its server; ctrl-C stops it
 	@$(one_server)exec $(server) $(ARGS)
 
-watch: $(server) $(BUILD)/$(TOOLS)/hello ## LESSON=05 | its system calls in one conversation, annotated
+watch: $(server) $(if $(server),$(BUILD)/$(TOOLS)/hello) ## LESSON=05 | its system calls in one conversation, annotated
 	@$(one_server)$(TOOLS)/deps watch
 	@$(TOOLS)/watch $(server) $(BUILD)/$(TOOLS)/hello $(ARGS)
 
@@ -91,14 +92,14 @@ plots: ## RESULTS=file | only draw the figures again
 ifdef RESULTS
 	@plots/draw $(RESULTS)
 else
-	@$(MAKE) -s all
+	@$(MAKE) --no-print-directory all
 	@bench/run $(if $(FULL),--full) $(ARGS); ran=$$?; \
 	  plots/draw bench/results/$(if $(FULL),full,quick).tsv && exit $$ran
 endif
 
 bench-peers: ## | our servers and load generator beside libuv, redis, wrk
 	@$(TOOLS)/deps --list peers
-	@$(MAKE) -s all $(peers)
+	@$(MAKE) --no-print-directory all $(peers)
 	@bench/peers/run $(ARGS)
 
 ##@ Check
