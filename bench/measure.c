@@ -61,7 +61,14 @@ enum {
     STOP_SECONDS = 10,  /* for the server to end after SIGTERM */
     IDLE_SECONDS = 3,   /* for the answer on one idle connection */
     IDLE_BATCH = 100,   /* idle connections opened before their answers are awaited */
+    WORDS_MAX = 100,    /* words of one command line */
     TEXT_SIZE = 8192    /* room for what a generator or strace prints */
+};
+
+/* A program and its arguments, as execvp(3) wants them. */
+struct command {
+    char *words[WORDS_MAX + 1];
+    int count;
 };
 
 /* What the machine has done since it started: nanoseconds over all cores. */
@@ -82,6 +89,23 @@ static pid_t server = 0, generator = 0; /* what was started and has not ended ye
 static bool traced = false;             /* server is strace, and its child the server itself */
 static char port[8];                    /* that the server listens on */
 static int *idle_fds;                   /* the idle connections, or NULL */
+
+/* ---- command lines -------------------------------------------------------------------------- */
+
+static void command_add(struct command *c, char *word)
+{
+    if (c->count == WORDS_MAX)
+        options_fail("more than %d words", WORDS_MAX);
+    c->words[c->count++] = word;
+}
+
+/* Take the words up to "--" or the end.  Returns what comes behind it. */
+static char **command_cut(struct command *c, char **words, char *const *end)
+{
+    for (; words < end && strcmp(*words, "--") != 0; words++)
+        command_add(c, *words);
+    return words < end ? words + 1 : words;
+}
 
 /* ---- the machine -------------------------------------------------------------------------- */
 
@@ -205,7 +229,7 @@ static cpu_set_t core_set(const char *core)
  * core  the core that it is kept on, or NULL
  * gate  a pipe: it waits until its other end is closed before it becomes the program; NULL: at once
  */
-static pid_t start(char *const *argv, int out, const char *core, const int *gate)
+static pid_t start(const struct command *c, int out, const char *core, const int *gate)
 {
     cpu_set_t set = {{0}};
     if (core != NULL)
@@ -228,8 +252,8 @@ static pid_t start(char *const *argv, int out, const char *core, const int *gate
     if (core != NULL && sched_setaffinity(0, sizeof set, &set) == -1)
         fprintf(stderr, "measure: core %s: %s\n", core, strerror(errno));
     else if (dup2(out, STDOUT_FILENO) != -1) {
-        execvp(argv[0], argv);
-        fprintf(stderr, "measure: %s: %s\n", argv[0], strerror(errno));
+        execvp(c->words[0], c->words);
+        fprintf(stderr, "measure: %s: %s\n", c->words[0], strerror(errno));
     }
     _exit(127);
 }
@@ -303,17 +327,16 @@ static int text_file(const char *name)
 /* What counts the server's system calls: a counter, or the file that strace writes. */
 static int counter = -1, strace_file = -1;
 
-static char **with_strace(char **argv, int argc)
+static void trace(struct command *c)
 {
     static char path[64];
     strace_file = text_file("strace");
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), strace_file);
-    char *const prefix[] = {"strace", "-f", "-c", "-o", path};
-    enum { WORDS = sizeof prefix / sizeof prefix[0] };
-    char **longer = calloc_or_die((size_t)argc + WORDS + 1, sizeof *longer);
-    memcpy(longer, prefix, sizeof prefix);
-    memcpy(longer + WORDS, argv, (size_t)argc * sizeof *argv);
-    return longer;
+    static struct command plain;
+    plain = *c;
+    *c = (struct command){.words = {"strace", "-f", "-c", "-o", path}, .count = 5};
+    for (int n = 0; n < plain.count; n++)
+        command_add(c, plain.words[n]);
 }
 
 /* Wait for the server's line and take the port from it. */
@@ -348,7 +371,7 @@ static void await_line(int fd)
 }
 
 /* Start the server and wait until it listens. */
-static void server_run(char **argv, int argc)
+static void server_run(struct command *c)
 {
     int line[2], gate[2];
     if (pipe2(line, O_CLOEXEC) == -1 || pipe2(gate, O_CLOEXEC) == -1)
@@ -360,8 +383,8 @@ static void server_run(char **argv, int argc)
             close(probe);
     }
     if (traced)
-        argv = with_strace(argv, argc);
-    server = start(argv, line[1], server_core, gate);
+        trace(c);
+    server = start(c, line[1], server_core, gate);
     if (count_syscalls && !traced)
         counter = open_counter(server);
     close(gate[0]);
@@ -439,7 +462,7 @@ static int64_t nanoseconds(struct timeval t)
 }
 
 /* Run the generator against the server whose first process is root. */
-static struct costs run_generator(char **argv, pid_t root, int out)
+static struct costs run_generator(const struct command *c, pid_t root, int out)
 {
     static struct tree before, after;
     struct costs costs = {0};
@@ -447,7 +470,7 @@ static struct costs run_generator(char **argv, pid_t root, int out)
     tree_read(&before, root);
     struct machine machine_before = machine_read();
     int64_t begin = clock_now();
-    generator = start(argv, out, generator_core, NULL);
+    generator = start(c, out, generator_core, NULL);
     if (!await_end(generator, after_seconds(timeout), &costs.status, &usage))
         fail("timed out after %g s waiting for the generator to end", timeout);
     generator = 0;
@@ -483,7 +506,7 @@ static int generator_result(const struct costs *c)
     return EXIT_FAILURE;
 }
 
-static int measure_running(char **argv)
+static int measure_running(const struct command *generating)
 {
     static struct tree t;
     int out = STDERR_FILENO;
@@ -499,7 +522,7 @@ static int measure_running(char **argv)
         if (tree_pin(&t, &set) == -1)
             die("cannot keep process %lu on core %s", attach_pid, server_core);
     }
-    struct costs costs = run_generator(argv, (pid_t)attach_pid, out);
+    struct costs costs = run_generator(generating, (pid_t)attach_pid, out);
     putchar('{');
     print_costs(&costs);
     puts("}");
@@ -526,12 +549,12 @@ static long syscalls_counted(void)
     return strace_total(text);
 }
 
-static int measure_started(char **server_argv, int server_argc, char **generator_argv)
+static int measure_started(struct command *serving, const struct command *generating)
 {
     static struct tree t;
     char json[TEXT_SIZE];
     struct rusage usage;
-    server_run(server_argv, server_argc);
+    server_run(serving);
     long ready_kb = server_memory_kb();
     long idle_kb = -1, kernel_kb = -1;
     if (n_idle > 0) {
@@ -542,7 +565,7 @@ static int measure_started(char **server_argv, int server_argc, char **generator
         kernel_kb = kernel_kb > 0 ? kernel_kb : 0;
     }
     int out = text_file("generator");
-    struct costs costs = run_generator(generator_argv, server_process(), out);
+    struct costs costs = run_generator(generating, server_process(), out);
     tree_read(&t, server_process());
     long peak_kb = tree_peak_kb(&t);
     for (unsigned long i = 0; i < n_idle; i++)
@@ -572,24 +595,6 @@ static int measure_started(char **server_argv, int server_argc, char **generator
     return generator_result(&costs);
 }
 
-/* Cut the words up to the next "--" or the end out of argv, with some more behind them.  Returns
- * them, NULL at the end, and moves *at past the "--". */
-static char **cut(int argc, char **argv, int *at, char *const *more, int *count)
-{
-    int first = *at, n_more = 0;
-    while (*at < argc && strcmp(argv[*at], "--") != 0)
-        (*at)++;
-    while (more[n_more] != NULL)
-        n_more++;
-    *count = *at - first;
-    char **words = calloc_or_die((size_t)(*count + n_more) + 1, sizeof *words);
-    memcpy(words, argv + first, (size_t)*count * sizeof *words);
-    memcpy(words + *count, more, (size_t)n_more * sizeof *words);
-    *count += n_more;
-    (*at)++;
-    return words;
-}
-
 int main(int argc, char **argv)
 {
     const struct option_spec options[] = {
@@ -603,20 +608,27 @@ int main(int argc, char **argv)
         {"output", "FILE", OPTION_TEXT, &output, 0, 0, "with --pid: what the generator prints"},
         {0},
     };
-    char *const nothing[] = {NULL};
-    char *const server_more[] = {"--port", "0", "--quiet", NULL};
-    char *const generator_more[] = {"--port", port, "--json", NULL};
-    int at = 0, count = 0, server_argc = 0;
-    char **own_argv = cut(argc, argv, &at, nothing, &count);
-    options_parse(count, own_argv,
+    static struct command own, serving, generating;
+    char *const *end = argv + argc;
+    char **rest = command_cut(&own, argv, end);
+    options_parse(own.count, own.words,
                   "run a load against a server, and see what it cost; "
                   "measure [options] -- SERVER... -- GENERATOR...",
                   options, NULL);
-    char **server_argv = attach_pid > 0 ? NULL : cut(argc, argv, &at, server_more, &server_argc);
-    bool complete = at < argc;
-    char **generator_argv = cut(argc, argv, &at, attach_pid > 0 ? nothing : generator_more, &count);
-    if (!complete || at <= argc)
+    if (attach_pid == 0) {
+        rest = command_cut(&serving, rest, end);
+        command_add(&serving, "--port");
+        command_add(&serving, "0");
+        command_add(&serving, "--quiet");
+    }
+    rest = command_cut(&generating, rest, end);
+    if (generating.count == 0 || rest < end)
         options_fail("which programs?  [--pid PID] [-- SERVER...] -- GENERATOR...");
+    if (attach_pid == 0) {
+        command_add(&generating, "--port");
+        command_add(&generating, port);
+        command_add(&generating, "--json");
+    }
 
     sigset_t stop;
     sigemptyset(&stop);
@@ -626,6 +638,5 @@ int main(int argc, char **argv)
     signals = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals == -1 || atexit(end_all) != 0)
         die("signalfd");
-    return attach_pid > 0 ? measure_running(generator_argv)
-                          : measure_started(server_argv, server_argc, generator_argv);
+    return attach_pid > 0 ? measure_running(&generating) : measure_started(&serving, &generating);
 }

@@ -31,13 +31,15 @@ ORANGE = '#E69F00'
 heading(text) = '{/:Bold '.text.'}'
 set label 1 at screen 0.02, screen 0.965 left
 set label 2 at screen 0.02, screen 0.915 left tc rgb GREY font ',12'
-set label 3 FOOTER at screen 0.02, screen 0.05 left noenhanced tc rgb GREY font ',10'
-set label 4 FOOTER_2 at screen 0.02, screen 0.022 left noenhanced tc rgb GREY font ',10'
+set label 3 FOOTER at screen 0.02, screen 0.045 left noenhanced tc rgb GREY font ',10'
+set label 4 FOOTER_2 at screen 0.02, screen 0.018 left noenhanced tc rgb GREY font ',10'
 set tmargin at screen 0.87
-set bmargin at screen 0.18
+set bmargin at screen 0.19
 
 set border 3 lc rgb GREY
 set tics nomirror out textcolor rgb '#000000'
+set xtics offset 0,0.2
+set xlabel offset 0,0.6
 set grid lc rgb '#dddddd' lt 1 lw 1 dt 1
 set style fill solid 0.85 noborder
 set errorbars 0.6 lw 1.5 dt solid

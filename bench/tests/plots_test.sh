@@ -66,7 +66,7 @@ check "system calls: the difference of two runs" summary_has 'value calls.syscal
 check "memory for each idle connection" summary_has 'value memory.user alpha 900 1024 1024 1024 1'
 check "no idle connections: the load" summary_has 'value idle.cpu alpha 0 5 4 6 3'
 check "what could not be measured" summary_has 'missing idle beta 900 idle connection 5 was closed by the server (it has no more)'
-check "table: the figures" table_has "$scratch/own.tsv" '| alpha | 1,000 and more | 60 | 5.00 us | 2.05 | 0.020 | 2.0 MiB | 1.0 KiB | 2.00 times with 900 |'
+check "table: the figures" table_has "$scratch/own.tsv" '| alpha | 1,000+ | 60 | 5.00 us | 2.05 | 0.020 | 2.0 MiB | 1.0 KiB | 2.00 times with 900 |'
 check "table: a reason" table_has "$scratch/own.tsv" '[1] beta: idle connection 5 was closed by the server (it has no more)'
 check "table: clients at once" table_has "$scratch/own.tsv" '| beta | 4 | 80 |'
 
