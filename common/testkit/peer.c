@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 enum {
-    CHUNK = 65536,                /* bytes sent or received at once */
-    SETTLE_MS = 200 * WAIT_SCALE, /* so long nothing is taken: nothing more will be */
-    NARROW = 4096                 /* SO_RCVBUF of a narrow peer */
+    CHUNK = 65536,   /* bytes sent or received at once */
+    SETTLE_MS = 200, /* so long nothing is taken: nothing more will be */
+    NARROW = 4096    /* SO_RCVBUF of a narrow peer */
 };
 
 /* ---- the pattern -------------------------------------------------------------------------- */

@@ -53,7 +53,7 @@ bool peers_exchange(struct peer *peers, size_t count, uint64_t size);
  *
  * most  bytes that a peer sends at most; taken whole, they are the failure
  *
- * No more is taken when nothing was for a fifth of a second (times WAIT_SCALE).
+ * No more is taken when nothing was for a fifth of a second.
  */
 bool peers_fill(struct peer *peers, size_t count, uint64_t most);
 

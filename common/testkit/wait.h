@@ -11,23 +11,13 @@
 #ifndef TESTKIT_WAIT_H
 #define TESTKIT_WAIT_H
 
+#include "sanitizer.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How much slower than usual this build may be: 1, or more in a sanitizer build. */
-enum {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    WAIT_SCALE = 4
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    WAIT_SCALE = 4
-#else
-    WAIT_SCALE = 1
-#endif
-#else
-    WAIT_SCALE = 1
-#endif
-};
+/* How much slower than usual this build may be. */
+enum { WAIT_SCALE = SANITIZER_THREAD || SANITIZER_ADDRESS ? 4 : 1 };
 
 /* The seconds that something that must happen may take, 20 times WAIT_SCALE unless it is set.
  * Generous, for a passing test never waits so long; who expects a failure lowers it. */

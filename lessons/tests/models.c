@@ -3,6 +3,7 @@
 #include "models.h"
 
 #include "die.h"
+#include "testkit/sanitizer.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -36,9 +37,22 @@ static void read_limits(struct model *m, const char *path)
     fclose(file);
 }
 
-static bool is_wanted(const char *name, char *const names[])
+static bool has_threads(const char *source)
 {
-    bool wanted = names[0] == NULL;
+    FILE *file = fopen(source, "re");
+    if (file == NULL)
+        die("%s", source);
+    char line[512];
+    bool found = false;
+    while (!found && fgets(line, sizeof line, file) != NULL)
+        found = strstr(line, "#include <pthread.h>") != NULL;
+    fclose(file);
+    return found;
+}
+
+static bool is_wanted(const char *name, const char *source, char *const names[])
+{
+    bool wanted = names[0] == NULL && (!SANITIZER_THREAD || has_threads(source));
     for (size_t i = 0; names[i] != NULL; i++)
         wanted |= strcmp(names[i], name) == 0;
     return wanted;
@@ -80,7 +94,7 @@ size_t models_find(struct model models[MODELS_MAX], char *const names[])
     for (size_t i = 0; i < found.gl_pathc && count < MODELS_MAX; i++) {
         struct model *m = &models[count];
         describe(m, found.gl_pathv[i], build);
-        if (!is_wanted(m->name, names))
+        if (!is_wanted(m->name, found.gl_pathv[i], names))
             continue;
         count++;
         snprintf(path, sizeof path, "%s", found.gl_pathv[i]);

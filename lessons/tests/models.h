@@ -24,7 +24,9 @@ struct model {
 /*
  * models_find - every lesson that has a server.c, in order.
  *
- * names  the models wanted, NULL at the end; an empty list means all
+ * names  the models wanted, NULL at the end; an empty list means all, or with ThreadSanitizer
+ *        all that have threads: in others it has nothing to look for, and holds back signals that
+ *        arrive during a select(2) which it does not know
  *
  * Where the sources and the programs stand follows from where this program stands:
  * ROOT/build/lessons/tests/servers_test, whatever build is called.  Returns how many were found;

@@ -25,7 +25,7 @@
 #include <sys/resource.h>
 
 /* Seconds that may pass before an expected failure is believed. */
-#define IMPATIENCE (0.6 * WAIT_SCALE)
+#define IMPATIENCE 0.8
 
 enum answer { FAILED, YES, NO, SKIPPED }; /* FAILED also if the test crashed or hung */
 
