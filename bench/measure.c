@@ -22,9 +22,10 @@
  *                     without them)
  *   peak_kb           each process's largest resident set, summed: a page that several processes
  *                     share counts in each.  ready_kb and idle_kb count such a page once (Pss).
- *   syscalls          with --syscalls: system calls of the server in its whole life, or null
- *   syscalls_by       how they were counted: "tracepoint", "strace" (which slows the server), or
- *                     null if neither is possible here
+ *   syscalls          with --syscalls: system calls of the server, or null
+ *   syscalls_by       how they were counted: by a "tracepoint", while the generator ran; by
+ *                     "strace", which slows the server, in its whole life; null if neither is
+ *                     possible here
  *
  * Time is counted by the kernel in nanoseconds, threads that have ended included; see
  * clock_getcpuclockid(3).  Every wait has a limit, and whatever was started is ended.
@@ -453,8 +454,18 @@ static void open_idle(void)
 struct costs {
     int64_t server_cpu, generator_cpu; /* nanoseconds */
     double seconds, other_share;
-    int status; /* the generator's */
+    int64_t syscalls; /* -1: not counted */
+    int status;       /* the generator's */
 };
+
+/* What the counter has counted until now; -1 if there is none. */
+static int64_t counter_read(void)
+{
+    int64_t calls = -1;
+    if (counter == -1 || read(counter, &calls, sizeof calls) != sizeof calls)
+        return -1;
+    return calls;
+}
 
 static int64_t nanoseconds(struct timeval t)
 {
@@ -469,18 +480,21 @@ static struct costs run_generator(const struct command *c, pid_t root, int out)
     struct rusage usage;
     tree_read(&before, root);
     struct machine machine_before = machine_read();
+    int64_t calls_before = counter_read();
     int64_t begin = clock_now();
     generator = start(c, out, generator_core, NULL);
     if (!await_end(generator, after_seconds(timeout), &costs.status, &usage))
         fail("timed out after %g s waiting for the generator to end", timeout);
     generator = 0;
     int64_t end = clock_now();
+    int64_t calls_after = counter_read();
     struct machine machine_after = machine_read();
     tree_read(&after, root);
     if (kill(root, 0) == -1)
         fail("the server is gone");
     costs.server_cpu = tree_cpu(&before, &after);
     costs.generator_cpu = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
+    costs.syscalls = calls_before == -1 ? -1 : calls_after - calls_before;
     costs.seconds = (double)(end - begin) / 1e9;
     double other = (double)(machine_after.busy - machine_before.busy - costs.server_cpu -
                             costs.generator_cpu) /
@@ -537,14 +551,9 @@ static void print_number_or_null(const char *name, long value)
         printf(", \"%s\": %ld", name, value);
 }
 
-static long syscalls_counted(void)
+static long strace_counted(void)
 {
     char text[TEXT_SIZE];
-    uint64_t calls;
-    if (counter != -1 && read(counter, &calls, sizeof calls) == sizeof calls)
-        return (long)calls;
-    if (strace_file == -1)
-        return -1;
     read_text(strace_file, text);
     return strace_total(text);
 }
@@ -586,7 +595,7 @@ static int measure_started(struct command *serving, const struct command *genera
     print_number_or_null("idle_kb", idle_kb);
     print_number_or_null("idle_kernel_kb", kernel_kb);
     if (count_syscalls) {
-        print_number_or_null("syscalls", syscalls_counted());
+        print_number_or_null("syscalls", traced ? strace_counted() : costs.syscalls);
         printf(", \"syscalls_by\": %s", counter != -1 ? "\"tracepoint\""
                                         : traced      ? "\"strace\""
                                                       : "null");

@@ -184,7 +184,7 @@ END {
     print "IDLE_QPS_NOTE =", quote("flat: only what is ready costs, O(1); climbing: every connection is looked at, O(n)" cut_short("idle")) > gp
     print "WORK_QPS_NOTE =", quote("100 connections; where the lines meet, the core is the limit and not the model" cut_short("work")) > gp
     by = header["syscalls counted by"]
-    print "SYSCALLS_NOTE =", quote("fewer is better" (by == "" ? "" : "; system calls counted by " (by == "strace" ? "strace, which slows the server" : "a tracepoint of the kernel"))) > gp
+    print "SYSCALLS_NOTE =", quote("fewer is better" (by == "" ? "" : "; system calls counted by " (by == "strace" ? "strace, which slows the server (so it asks in vain less often)" : "a tracepoint of the kernel"))) > gp
     print "FOOTER =", quote(header["machine"] "; " header["kernel"] "; " header["compiler"]) > gp
     print "FOOTER_2 =", quote(header["cores"] "; " header["run"] ", " substr(header["date"], 1, 10) ", commit " header["commit"]) > gp
 
