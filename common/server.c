@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -110,6 +111,15 @@ void server_refuse(const char *format, ...)
     va_start(arguments, format);
     print_line(format, arguments);
     va_end(arguments);
+}
+
+bool server_accept_again(int lfd)
+{
+    int error = errno;
+    bool again = net_accept_again(lfd);
+    if (again && (error == EMFILE || error == ENFILE))
+        server_refuse("refused: %s (see ulimit -n)", strerror(error));
+    return again;
 }
 
 void server_work(void)

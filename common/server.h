@@ -7,6 +7,7 @@
  *   server_stop_on_signals    SIGINT and SIGTERM end the loop, without a race
  *   server_report             one line about a client, unless --quiet
  *   server_refuse             one line about a client turned away, at most one a second
+ *   server_accept_again       what to do when accept(2) has failed
  *   server_work               the CPU time that --work asks for
  */
 #ifndef SERVER_H
@@ -15,6 +16,7 @@
 #include "options.h"
 
 #include <signal.h>
+#include <stdbool.h>
 
 /* Set once SIGINT or SIGTERM has arrived. */
 extern volatile sig_atomic_t server_stopping;
@@ -55,6 +57,10 @@ void server_report(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* server_refuse - print why a client was turned away, --quiet or not, but at most one line a
  * second: a full server is no reason to fill a disk. */
 void server_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* server_accept_again - net_accept_again, and a line (see server_refuse) if it had to turn a client
+ * away because there are no descriptors left. */
+bool server_accept_again(int lfd);
 
 /* server_work - burn the microseconds of this thread's CPU time that --work asks for, once for
  * each chunk received: the stand-in for a request that has to be computed. */

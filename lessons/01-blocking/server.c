@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     while (!server_stopping) {
         int cfd = accept4(lfd, NULL, NULL, SOCK_CLOEXEC);
         if (cfd == -1) {
-            net_accept_again(lfd);
+            server_accept_again(lfd);
             continue;
         }
         char peer[NET_TEXT_SIZE];

@@ -129,7 +129,7 @@ static void accept_clients(int lfd)
     for (;;) {
         int cfd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (cfd == -1) {
-            if (net_accept_again(lfd))
+            if (server_accept_again(lfd))
                 continue;
             return;
         }

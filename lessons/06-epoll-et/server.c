@@ -117,14 +117,15 @@ static void client_read(struct client *c)
 
 /* [drain-until-eagain] Edge-triggered: this is the only time that we are told.  What is left
  * unread stays unread until the client sends more - which it will not, if it waits for our
- * answer.  So read to the end, or leave `unread` set and make sure to come back:
- * a full queue brings an EPOLLOUT edge once there is room again; */
+ * answer.  So read until EAGAIN, or until a read says as much without being asked ([short-read]);
+ * else leave `unread` set and make sure to come back: a full queue brings an EPOLLOUT edge as soon
+ * as there is room, and after [fair-turn] the kernel is asked to report the client once more. */
 static void client_drain(struct client *c)
 {
     for (int chunk = 0; c->unread && c->out.length < QUEUE_HIGH; chunk++) { /* [backpressure] */
         if (chunk == TURN) {
-            /* [fair-turn] and a client that floods us goes to the end of the line: changing its
-             * entry makes the kernel report what is ready anew, behind all the others. */
+            /* [fair-turn] A client that floods us goes to the end of the line: changing its entry
+             * makes the kernel report what is ready anew, behind all the others. */
             watch(EPOLL_CTL_MOD, c->fd);
             return;
         }
@@ -155,7 +156,7 @@ static void accept_clients(int lfd)
     for (;;) {
         int cfd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (cfd == -1) {
-            if (net_accept_again(lfd))
+            if (server_accept_again(lfd))
                 continue;
             return;
         }

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
         if (cfd != -1)
             client_start(cfd, &detached);
         else
-            net_accept_again(lfd);
+            server_accept_again(lfd);
     }
     stop_clients();
     pthread_attr_destroy(&detached);

@@ -61,7 +61,7 @@ static _Noreturn void work(unsigned long number, int lfd)
     for (;;) {
         int cfd = accept4(lfd, NULL, NULL, SOCK_CLOEXEC);
         if (cfd == -1) {
-            net_accept_again(lfd);
+            server_accept_again(lfd);
             continue;
         }
         char peer[NET_TEXT_SIZE];
