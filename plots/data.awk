@@ -6,9 +6,10 @@
 #   memory-kernel  row, "model", kernel stack, own memory, their sum, "label of both"
 #   latency        row, "model", p50, p90, p99, p99.9, max
 #   NAME.missing   row, where, "why": the models that are left out of such a figure
-#   load.qps idle.qps idle.cpu work.qps   curves: x, number of x, median, min, max; two blank lines
+#   qps-connections idle idle-cpu work    curves: x, number of x, median, min, max; two blank lines
 #                  between the models
-#   work.ceiling   number of x, requests a second if the work were all
+#   work-ceiling   number of x, requests a second if the work were all
+# A file is empty where nothing was measured.
 
 BEGIN { FS = "\t" }
 
@@ -26,6 +27,8 @@ $1 == "value" {
         known[point, $4] = 1
         xs[point, ++n_xs[point]] = $4
     }
+    if ($2 == "idle.cpu" && (!least || $6 < least))
+        least = $6
     if ($2 == "memory.user" && (!($3 in most_idle) || $4 > most_idle[$3]))
         most_idle[$3] = $4
 }
@@ -55,7 +58,9 @@ function label(kind, v) {
     return sprintf(v < 0.1 ? "%.3f" : "%.2f", v)
 }
 
-function bars(file, metric, point, missing_at,    i, m, x) {
+# Writes the file of a bar for each model; returns the end of the longest.
+function bars(file, metric, point, missing_at,    i, m, x, key, text, most) {
+    most = 0
     printf "" > (data "/" file)
     printf "%d %s \"\"\n", -9, missing_at > (data "/" file ".missing") # gnuplot wants a row: off the picture
     for (i = 1; i <= n_models; i++) {
@@ -63,9 +68,10 @@ function bars(file, metric, point, missing_at,    i, m, x) {
         x = point == "memory" ? most_idle[m] : 100
         if ((metric, m, x) in median) {
             key = metric SUBSEP m SUBSEP x
+            if (largest[key] > most)
+                most = largest[key]
             printf "%d \"%s\" %s %s %s \"%s\"\n", i, m, median[key], smallest[key], largest[key], label(file, median[key]) > (data "/" file)
         } else {
-            printf "%d \"%s\" NaN NaN NaN \"\"\n", i, m > (data "/" file)
             text = reason[point == "memory" ? "idle" : point, m]
             if (match(text, / \(.*\)$/)) # what the model itself says
                 text = substr(text, RSTART + 2, RLENGTH - 3)
@@ -74,27 +80,28 @@ function bars(file, metric, point, missing_at,    i, m, x) {
     }
     close(data "/" file)
     close(data "/" file ".missing")
+    return most > 0 ? most : 1
 }
 
 # One block for each model that has more than one point; returns their names.
-function curves(metric, point,    i, j, m, x, names) {
+function curves(metric, point, file,    i, j, m, x, key, names) {
     names = ""
-    printf "" > (data "/" metric)
+    printf "" > (data "/" file)
     for (i = 1; i <= n_models; i++) {
         m = models[i]
-        if (has[metric, m] < 2 && n_xs[point] > 1)
+        if (has[metric, m] < (n_xs[point] > 1 ? 2 : 1))
             continue
         if (names != "")
-            printf "\n\n" > (data "/" metric)
+            printf "\n\n" > (data "/" file)
         names = names (names == "" ? "" : " ") m
         for (j = 1; j <= n_xs[point]; j++) {
             x = xs[point, j]
             key = metric SUBSEP m SUBSEP x
             if (key in median)
-                print x, j - 1, median[key], smallest[key], largest[key] > (data "/" metric)
+                print x, j - 1, median[key], smallest[key], largest[key] > (data "/" file)
         }
     }
-    close(data "/" metric)
+    close(data "/" file)
     return names
 }
 
@@ -129,56 +136,69 @@ function tics(point, zero_text, zero_place, by_number,    j, x, list) {
 
 END {
     gp = data "/data.gp"
-    list = ""
-    for (i = 1; i <= n_models; i++)
+    list = rows = ""
+    for (i = 1; i <= n_models; i++) {
         list = list (i > 1 ? " " : "") models[i]
+        rows = rows (i > 1 ? ", " : "") "\"" models[i] "\" " i
+    }
     sort_xs("load")
     sort_xs("idle")
     sort_xs("work")
 
-    bars("qps", "load.qps", "load", 0)
-    bars("cpu", "load.cpu", "load", 0)
-    bars("syscalls", "calls.syscalls", "calls", 0)
+    print "QPS_MAX =", bars("qps", "load.qps", "load", 0) > gp
+    print "CPU_MAX =", bars("cpu", "load.cpu", "load", 0) > gp
+    print "SYSCALLS_MAX =", bars("syscalls", "calls.syscalls", "calls", 0) > gp
     bars("switches", "load.switches", "load", 0)
     bars("memory", "memory.user", "memory", 0)
 
+    most = 0
+    printf "" > (data "/memory-kernel")
     for (i = 1; i <= n_models; i++) {
         m = models[i]
         x = most_idle[m]
         if (x > 0) {
             own = median["memory.user", m, x]
             stack = median["memory.kernel", m, x]
+            if (own + stack > most)
+                most = own + stack
             text = bytes(own) (stack < 1024 ? "" : " + " bytes(stack))
             printf "%d \"%s\" %s %s %s \"%s\"\n", i, m, (stack < 1024 ? "NaN" : stack), own, own + stack, text > (data "/memory-kernel")
         } else
             printf "%d \"%s\" NaN NaN NaN \"\"\n", i, m > (data "/memory-kernel")
     }
 
+    print "MEMORY_MAX =", (most > 0 ? most : 1024) > gp
+
     bars("latency", "load.p50", "load", 10)
+    printf "" > (data "/latency")
     for (i = 1; i <= n_models; i++) {
         m = models[i]
+        if (!(("load.p50", m, 100) in median))
+            continue
         line = i " \"" m "\""
         n = split("load.p50 load.p90 load.p99 load.p999 load.max", parts, " ")
         for (j = 1; j <= n; j++)
-            line = line " " ((parts[j], m, 100) in median ? median[parts[j], m, 100] : "NaN")
+            line = line " " median[parts[j], m, 100]
         print line > (data "/latency")
     }
 
     print "N =", n_models > gp
     print "MODELS =", quote(list) > gp
-    print "LOAD_QPS =", quote(curves("load.qps", "load")) > gp
-    print "IDLE_QPS =", quote(curves("idle.qps", "idle")) > gp
-    curves("idle.cpu", "idle")
-    print "WORK_QPS =", quote(curves("work.qps", "work")) > gp
+    print "MODEL_TICS =", quote("(" rows ")") > gp
+    print "LOAD_QPS =", quote(curves("load.qps", "load", "qps-connections")) > gp
+    print "IDLE_QPS =", quote(curves("idle.qps", "idle", "idle")) > gp
+    curves("idle.cpu", "idle", "idle-cpu")
+    print "WORK_QPS =", quote(curves("work.qps", "work", "work")) > gp
     print "LOAD_TICS =", quote(tics("load", "", 0, 0)) > gp
-    print "LOAD_FIRST =", xs["load", 1] > gp
-    print "LOAD_LAST =", xs["load", n_xs["load"]] > gp
+    print "LOAD_FIRST =", (n_xs["load"] ? xs["load", 1] : 1) > gp
+    print "LOAD_LAST =", (n_xs["load"] ? xs["load", n_xs["load"]] : 10) > gp
     first = n_xs["idle"] > 1 ? xs["idle", 2] / 4 : 1
     print "IDLE_NONE =", first > gp
+    print "IDLE_CPU_MIN =", (least ? least : 1) > gp
     print "IDLE_LAST =", (n_xs["idle"] > 1 ? xs["idle", n_xs["idle"]] : 10) > gp
     print "IDLE_TICS =", quote(tics("idle", "none", first, 0)) > gp
     print "WORK_TICS =", quote(tics("work", "", 0, 1)) > gp
-    print "WORK_COUNT =", n_xs["work"] > gp
+    print "WORK_COUNT =", (n_xs["work"] ? n_xs["work"] : 1) > gp
     print "lt_of(names, i) = sum [k=1:N] (word(MODELS, k) eq word(names, i) ? k : 0)" > gp
     print "LOAD_QPS_NOTE =", quote("64-byte messages, one in flight on each connection; higher is better; bars: smallest to largest run" cut_short("load")) > gp
     print "IDLE_QPS_NOTE =", quote("flat: only what is ready costs, O(1); climbing: every connection is looked at, O(n)" cut_short("idle")) > gp
@@ -188,7 +208,8 @@ END {
     print "FOOTER =", quote(header["machine"] "; " header["kernel"] "; " header["compiler"]) > gp
     print "FOOTER_2 =", quote(header["cores"] "; " header["run"] ", " substr(header["date"], 1, 10) ", commit " header["commit"]) > gp
 
+    printf "" > (data "/work-ceiling")
     for (j = 1; j <= n_xs["work"]; j++)
         if (xs["work", j] > 0)
-            print j - 1, 1e6 / xs["work", j] > (data "/work.ceiling")
+            print j - 1, 1e6 / xs["work", j] > (data "/work-ceiling")
 }

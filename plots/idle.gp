@@ -1,6 +1,5 @@
 # idle - 100 active connections among idle ones, a line for each model: QPS, and CPU a request.
 load 'plots/style.gp'
-stats DATA.'/idle.cpu' using 4 nooutput
 eval curves_begin
 set label 1 heading('100 active connections among idle ones: who pays for the silent')
 set label 2 IDLE_QPS_NOTE
@@ -16,9 +15,9 @@ set rmargin at screen 0.39
 set ylabel 'server CPU time a request, microseconds (logarithmic)'
 set logscale y
 set format y '%g'
-set yrange [STATS_min / 1.5:*]
+set yrange [IDLE_CPU_MIN / 1.5:*]
 unset key
-plot for [i=1:words(IDLE_QPS)] DATA.'/idle.cpu' index (i-1) using (beside(at($1), lt_of(IDLE_QPS, i))):3:4:5 \
+plot for [i=1:words(IDLE_QPS)] DATA.'/idle-cpu' index (i-1) using (beside(at($1), lt_of(IDLE_QPS, i))):3:4:5 \
      with yerrorbars lt lt_of(IDLE_QPS, i) pt -1 notitle, \
      for [i=1:words(IDLE_QPS)] '' index (i-1) using (beside(at($1), lt_of(IDLE_QPS, i))):3 \
      with linespoints lt lt_of(IDLE_QPS, i) title word(IDLE_QPS, i)
@@ -34,7 +33,7 @@ unset logscale y
 set format y '%.0s%c'
 set yrange [0:*]
 set key at screen 0.805, screen 0.86
-plot for [i=1:words(IDLE_QPS)] DATA.'/idle.qps' index (i-1) using (beside(at($1), lt_of(IDLE_QPS, i))):3:4:5 \
+plot for [i=1:words(IDLE_QPS)] DATA.'/idle' index (i-1) using (beside(at($1), lt_of(IDLE_QPS, i))):3:4:5 \
      with yerrorbars lt lt_of(IDLE_QPS, i) pt -1 notitle, \
      for [i=1:words(IDLE_QPS)] '' index (i-1) using (beside(at($1), lt_of(IDLE_QPS, i))):3 \
      with linespoints lt lt_of(IDLE_QPS, i) title word(IDLE_QPS, i)

@@ -9,7 +9,7 @@ set xrange [*:*]
 set rmargin at screen 0.86
 set key at screen 0.88, screen 0.86 left top Left reverse spacing 1.4
 set pointsize 1.4
-plot DATA.'/latency' using 3:1:3:7:ytic(2) with xerrorbars lc rgb '#aaaaaa' lw 3 pt -1 notitle, \
+plot DATA.'/latency' using 3:1:3:7 with xerrorbars lc rgb '#aaaaaa' lw 3 pt -1 notitle, \
      '' using 3:1 with points pt 7 lc rgb '#000000' title 'p50', \
      '' using 4:1 with points pt 6 lw 2 lc rgb '#0072B2' title 'p90', \
      '' using 5:1 with points pt 9 lc rgb '#E69F00' title 'p99', \

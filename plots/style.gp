@@ -51,7 +51,7 @@ set format y '%.0s%c'
 
 # ---- bars: a row for each model, the first one at the top ---------------------------------------
 
-bars_begin = "unset grid; set grid x lc rgb '#dddddd' lt 1 lw 1; set border 2; set lmargin at screen 0.19; set rmargin at screen 0.94; set yrange [N + 0.5:0.5]; set ytics scale 0; set xrange [0:*]; unset key"
+bars_begin = "unset grid; set grid x lc rgb '#dddddd' lt 1 lw 1; set border 2; set lmargin at screen 0.19; set rmargin at screen 0.94; set yrange [N + 0.5:0.5]; set ytics @MODEL_TICS scale 0; set xrange [0:*]; unset key"
 
 # ---- curves: a line for each model, the key at the right ------------------------------------------
 

@@ -9,8 +9,8 @@ set xlabel 'CPU time that each message asks for, microseconds'
 set ylabel 'requests a second (logarithmic)'
 set logscale y
 aside(i) = 0.02 * (i - N / 2.0)
-plot for [i=1:words(WORK_QPS)] DATA.'/work.qps' index (i-1) using ($2 + aside(lt_of(WORK_QPS, i))):3:4:5 \
+plot for [i=1:words(WORK_QPS)] DATA.'/work' index (i-1) using ($2 + aside(lt_of(WORK_QPS, i))):3:4:5 \
      with yerrorbars lt lt_of(WORK_QPS, i) pt -1 notitle, \
      for [i=1:words(WORK_QPS)] '' index (i-1) using ($2 + aside(lt_of(WORK_QPS, i))):3 \
      with linespoints lt lt_of(WORK_QPS, i) title word(WORK_QPS, i), \
-     DATA.'/work.ceiling' using 1:2 with lines lc rgb GREY dt 3 lw 1.5 title 'the work alone'
+     DATA.'/work-ceiling' using 1:2 with lines lc rgb GREY dt 3 lw 1.5 title 'the work alone'

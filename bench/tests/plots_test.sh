@@ -178,7 +178,7 @@ report_is_whole() {
 in_characters() {
     local model
     while read -r model; do
-        grep -qE "^ *$model -" "$scratch/drawn" || { cat "$scratch/drawn"; echo "no bar of $model"; return 1; }
+        grep -qE "^ *$model [-0-9]" "$scratch/drawn" || { cat "$scratch/drawn"; echo "no bar of $model"; return 1; }
     done < "$scratch/models"
     [ "$(grep -v '^plots/draw:' "$scratch/drawn" | awk '{ if (length > n) n = length } END { print n }')" -le 80 ] ||
         { echo "wider than 80 columns"; return 1; }
@@ -214,6 +214,10 @@ check "figure work" curves work work.qps
 check "report" report_is_whole
 check "the figure in the terminal" in_characters
 check "draw: results with next to nothing in them" plots/draw "$scratch/own.tsv" "$scratch/own-figures"
+for n in 10 20 60; do # lines that an interrupted run has left, with whole figures missing
+    head -n "$n" "$reference" > "$scratch/cut.tsv"
+    check "draw: the first $n lines of a run" plots/draw "$scratch/cut.tsv" "$scratch/cut-figures"
+done
 check "draw: no such file" fails 1 'cannot read' plots/draw "$scratch/nothing.tsv" "$out"
 check "draw: no results" fails 1 'no measured run' plots/draw /dev/null "$out"
 check "draw: no argument" fails 2 '^usage' plots/draw
