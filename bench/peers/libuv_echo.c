@@ -45,7 +45,7 @@ static void write_copy(uv_stream_t *client, const char *bytes, size_t size)
     if (reply == NULL || copy == NULL)
         abort();
     memcpy(copy, bytes, size);
-    reply->bytes = uv_buf_init(copy, (unsigned)size);
+    reply->bytes = uv_buf_init(copy, (unsigned)size); /* NOLINT: on_written frees it */
     uv_write(&reply->request, client, &reply->bytes, 1, on_written);
 }
 

@@ -53,7 +53,7 @@ static bool check_pattern(const struct peer *p, const unsigned char *got, size_t
     while (got[i] == right[i])
         i++;
     return fault("wrong byte: at %llu came 0x%02x, and 0x%02x was sent",
-                 (unsigned long long)(p->received + i), got[i], right[i]);
+                 (unsigned long long)p->received + i, got[i], right[i]);
 }
 
 /* ---- one step in either direction --------------------------------------------------------- */
@@ -264,9 +264,11 @@ bool peer_exchange(struct peer *p, uint64_t size)
 bool peers_fill(struct peer *peers, size_t count, uint64_t most)
 {
     struct pollfd *watched = calloc(count, sizeof *watched);
-    bool good = watched != NULL || fault("out of memory");
-    for (size_t i = 0; good && i < count; i++)
+    if (watched == NULL)
+        return fault("out of memory");
+    for (size_t i = 0; i < count; i++)
         watched[i] = (struct pollfd){.fd = peers[i].fd, .events = POLLOUT};
+    bool good = true;
     while (good && poll(watched, count, SETTLE_MS) > 0) {
         for (size_t i = 0; good && i < count; i++) {
             if (watched[i].revents == 0)

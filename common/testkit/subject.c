@@ -24,7 +24,7 @@ enum { ARGUMENTS_MAX = 64, RETURNED = 99 };
 /* What a child process becomes: a program, or a function. */
 struct plan {
     const char *path;
-    const char *const *arguments;
+    const char *const *arguments; /* NULL: the function */
     rlim_t descriptors;
     void (*function)(void *);
     void *argument;
@@ -57,12 +57,13 @@ static pid_t spawn(const struct plan *plan, int out, int err)
     if (getppid() != parent || in == -1 || dup2(in, 0) == -1 || dup2(out, 1) == -1 ||
         dup2(err, 2) == -1)
         _exit(126);
-    if (plan->function == NULL) {
+    if (plan->arguments != NULL) {
         /* Some that we were given may not be close-on-exec.  An older kernel lacks the call. */
         close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
         become_program(plan);
     }
-    plan->function(plan->argument);
+    if (plan->function != NULL)
+        plan->function(plan->argument);
     exit(RETURNED);
 }
 
