@@ -12,7 +12,11 @@ static int *skipped = NULL;
 
 void suite_count_skip(const char *test, const char *why)
 {
-    printf("skipped %s: %s\n", test, why);
+    /* libcheck's START_TEST(name) makes a function name_fn. */
+    size_t length = strlen(test);
+    if (length > 3 && strcmp(test + length - 3, "_fn") == 0)
+        length -= 3;
+    printf("skipped %.*s: %s\n", (int)length, test, why);
     fflush(stdout);
     if (skipped != NULL)
         ++*skipped;
