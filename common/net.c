@@ -40,13 +40,14 @@ static void close_keeping_errno(int fd)
     errno = saved;
 }
 
-static int bind_to(const struct addrinfo *at)
+static int bind_to(const struct addrinfo *at, int option)
 {
     int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
     if (fd == -1)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == -1 ||
+        setsockopt(fd, SOL_SOCKET, option, &on, sizeof on) == -1 ||
         bind(fd, at->ai_addr, at->ai_addrlen) == -1) {
         close_keeping_errno(fd);
         return -1;
@@ -67,8 +68,9 @@ static int connect_whole(int fd, const struct sockaddr *address, socklen_t lengt
     return 0;
 }
 
-static int connect_to(const struct addrinfo *to)
+static int connect_to(const struct addrinfo *to, int option)
 {
+    (void)option;
     int fd = socket(to->ai_family, to->ai_socktype | SOCK_CLOEXEC, to->ai_protocol);
     if (fd == -1)
         return -1;
@@ -81,13 +83,14 @@ static int connect_to(const struct addrinfo *to)
 }
 
 /* A name may have several addresses: the first that opens is taken. */
-static int open_first(struct addrinfo *list, int (*open_one)(const struct addrinfo *))
+static int open_first(struct addrinfo *list, int (*open_one)(const struct addrinfo *, int),
+                      int option)
 {
     if (list == NULL)
         return -1;
     int fd = -1;
     for (const struct addrinfo *a = list; a != NULL && fd == -1; a = a->ai_next)
-        fd = open_one(a);
+        fd = open_one(a, option);
     int saved = errno;
     freeaddrinfo(list);
     errno = saved;
@@ -96,7 +99,12 @@ static int open_first(struct addrinfo *list, int (*open_one)(const struct addrin
 
 int net_listen(const char *host, const char *port, int backlog)
 {
-    int fd = open_first(resolve(host, port, AI_PASSIVE), bind_to);
+    return net_listen_with(host, port, backlog, SO_REUSEADDR);
+}
+
+int net_listen_with(const char *host, const char *port, int backlog, int option)
+{
+    int fd = open_first(resolve(host, port, AI_PASSIVE), bind_to, option);
     if (fd != -1 && listen(fd, backlog) == -1) {
         close_keeping_errno(fd);
         return -1;
@@ -114,7 +122,7 @@ int net_listen_or_die(const char *host, const char *port, int backlog)
 
 int net_connect(const char *host, const char *port)
 {
-    return open_first(resolve(host, port, 0), connect_to);
+    return open_first(resolve(host, port, 0), connect_to, 0);
 }
 
 int net_connect_or_die(const char *host, const char *port)

@@ -42,6 +42,10 @@ enum { NET_TEXT_SIZE = 80 };
 int net_listen(const char *host, const char *port, int backlog);
 int net_listen_or_die(const char *host, const char *port, int backlog);
 
+/* net_listen_with - the same with one more option of SOL_SOCKET switched on before bind(2), such as
+ * SO_REUSEPORT; see socket(7). */
+int net_listen_with(const char *host, const char *port, int backlog, int option);
+
 /*
  * net_connect - connect a blocking TCP socket, trying each address of a name in turn.
  *

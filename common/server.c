@@ -36,16 +36,29 @@ volatile sig_atomic_t server_stopping = 0;
 static volatile sig_atomic_t stop_listener = -1;
 static volatile sig_atomic_t stop_client = -1;
 
-int server_start(int argc, char **argv, const char *summary, const struct option_spec *more)
+void server_options(int argc, char **argv, const char *summary, const struct option_spec *more)
 {
     options_parse(argc, argv, summary, shared_options, more);
     signal(SIGPIPE, SIG_IGN);
+}
+
+int server_listen(int option)
+{
     char service[8];
     snprintf(service, sizeof service, "%lu", port);
-    int lfd = net_listen_or_die(host, service, BACKLOG);
+    int lfd = net_listen_with(host, service, BACKLOG, option);
+    if (lfd == -1)
+        die("cannot listen on %s port %s", host, service);
     if (net_reserve_descriptor() == -1)
         die("cannot reserve a descriptor");
+    port = (unsigned long)net_local_port(lfd);
     return lfd;
+}
+
+int server_start(int argc, char **argv, const char *summary, const struct option_spec *more)
+{
+    server_options(argc, argv, summary, more);
+    return server_listen(SO_REUSEADDR);
 }
 
 void server_ready(int lfd, const char *model)

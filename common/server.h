@@ -2,7 +2,8 @@
  * server - what every server of the kit does in the same way, before and after it waits.
  *
  * Interface:
- *   server_start              options, SIGPIPE, the listener
+ *   server_start              options, SIGPIPE, the listener; server_options and server_listen
+ *                             are its halves
  *   server_ready              the line that says where it listens
  *   server_stop_on_signals    SIGINT and SIGTERM end the loop, without a race
  *   server_report             one line about a client, unless --quiet
@@ -31,6 +32,17 @@ extern volatile sig_atomic_t server_stopping;
  * process.  Returns the listening descriptor, blocking; exits 2 on bad usage, 1 if it cannot listen.
  */
 int server_start(int argc, char **argv, const char *summary, const struct option_spec *more);
+
+/*
+ * server_options, server_listen - the two halves of server_start, for a server that needs several
+ * listeners on one port.
+ *
+ * option  an option of SOL_SOCKET to switch on before bind(2), such as SO_REUSEPORT
+ *
+ * If --port is 0, the kernel chooses the first listener's port, and the others get the same.
+ */
+void server_options(int argc, char **argv, const char *summary, const struct option_spec *more);
+int server_listen(int option);
 
 /* server_ready - print "listening on 127.0.0.1:8888 (model)" on standard output, flushed: from
  * now on a client is accepted. */
