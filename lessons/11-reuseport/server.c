@@ -202,6 +202,9 @@ int main(int argc, char **argv)
         {0},
     };
     server_options(argc, argv, "an echo server with an event loop for each core", more);
+    /* [port-taken] With SO_REUSEPORT a second server of ours would share the port with the first,
+     * and nobody would be told.  So the port is asked for without it, once, and given back. */
+    close(server_listen(SO_REUSEADDR));
     int *lfds = calloc_or_die(workers, sizeof *lfds);
     for (unsigned long i = 0; i < workers; i++) {
         lfds[i] = server_listen(SO_REUSEPORT); /* [own-listener] all of them on one port */
