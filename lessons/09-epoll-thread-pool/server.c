@@ -36,7 +36,7 @@ enum {
 struct client {
     int fd;
     bool eof;                   /* the client has finished sending; what is queued is still owed */
-    uint32_t events;            /* what epoll has reported, for the worker */
+    pthread_mutex_t turn;       /* see [hand-over] */
     struct queue out;           /* received, and not yet taken by the kernel */
     struct client *next, *prev; /* in the list of all */
 };
@@ -53,38 +53,38 @@ static struct client *clients;
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t filled, drained;
-    struct client *ring[READY_MAX];
+    struct epoll_event ring[READY_MAX]; /* data.ptr: the client */
     size_t first, count;
     bool closed; /* the workers go home */
 } ready = {.lock = PTHREAD_MUTEX_INITIALIZER,
            .filled = PTHREAD_COND_INITIALIZER,
            .drained = PTHREAD_COND_INITIALIZER};
 
-static void ready_put(struct client *c)
+static void ready_put(struct epoll_event event)
 {
     pthread_mutex_lock(&ready.lock);
     while (ready.count == READY_MAX)
         pthread_cond_wait(&ready.drained, &ready.lock);
-    ready.ring[(ready.first + ready.count++) % READY_MAX] = c;
+    ready.ring[(ready.first + ready.count++) % READY_MAX] = event;
     pthread_cond_signal(&ready.filled);
     pthread_mutex_unlock(&ready.lock);
 }
 
-/* The next ready client, who belongs to the caller now; NULL when the server stops. */
-static struct client *ready_take(void)
+/* The next ready client, who belongs to the caller now; false when the server stops. */
+static bool ready_take(struct epoll_event *event)
 {
     pthread_mutex_lock(&ready.lock);
     while (ready.count == 0 && !ready.closed)
         pthread_cond_wait(&ready.filled, &ready.lock);
-    struct client *c = NULL;
-    if (!ready.closed) {
-        c = ready.ring[ready.first];
+    bool open = !ready.closed;
+    if (open) {
+        *event = ready.ring[ready.first];
         ready.first = (ready.first + 1) % READY_MAX;
         if (ready.count-- == READY_MAX)
             pthread_cond_signal(&ready.drained);
     }
     pthread_mutex_unlock(&ready.lock);
-    return c;
+    return open;
 }
 
 static void client_close(struct client *c, const char *why)
@@ -100,12 +100,13 @@ static void client_close(struct client *c, const char *why)
     pthread_mutex_unlock(&clients_lock);
     close(c->fd); /* the last descriptor of the socket: the kernel drops it from the set */
     queue_free(&c->out);
+    pthread_mutex_destroy(&c->turn);
     free(c);
 }
 
-/* [hand-back] The worker is done with the client: epoll may report it again, to whichever worker
- * is free then.  From this call on it must not be touched here. */
-static void client_watch(struct client *c, int op)
+/* [hand-back] The worker is done with the client: epoll may report it again, to whichever worker is
+ * free then. */
+static int client_watch(struct client *c, int op)
 {
     uint32_t wanted = EPOLLONESHOT;
     if (!c->eof && c->out.length < QUEUE_HIGH) /* [backpressure] */
@@ -113,8 +114,7 @@ static void client_watch(struct client *c, int op)
     if (c->out.length > 0)
         wanted |= EPOLLOUT;
     struct epoll_event event = {.events = wanted, .data.ptr = c};
-    if (epoll_ctl(epfd, op, c->fd, &event) == -1)
-        client_close(c, strerror(errno)); /* memory, or max_user_watches */
+    return epoll_ctl(epfd, op, c->fd, &event);
 }
 
 /* Send what is queued, as far as the kernel takes it.  Returns NULL, or why the client is done. */
@@ -162,26 +162,33 @@ static const char *client_read(struct client *c)
 }
 
 /* Do what the client is ready for.  Returns NULL, or why the client is done. */
-static const char *client_ready(struct client *c)
+static const char *client_ready(struct client *c, uint32_t events)
 {
     const char *why = NULL;
-    if (c->events & (EPOLLERR | EPOLLHUP)) /* reset: nothing can be sent any more */
+    if (events & (EPOLLERR | EPOLLHUP)) /* reset: nothing can be sent any more */
         return "connection reset";
-    if (c->events & EPOLLOUT)
+    if (events & EPOLLOUT)
         why = client_flush(c);
-    if (c->events & EPOLLIN && why == NULL)
+    if (events & EPOLLIN && why == NULL)
         why = client_read(c);
     return why;
 }
 
+/* [hand-over] EPOLLONESHOT alone sees to it that no two workers have the same client.  But epoll is
+ * nothing that C knows: only a lock makes what one worker wrote visible to the next (C11 5.1.2.4).
+ * So each client has one, which is hardly ever waited for: by a worker who gets a client that
+ * another is just handing back. */
 static void *worker(void *unused)
 {
-    for (struct client *c; (c = ready_take()) != NULL;) {
-        const char *why = client_ready(c);
-        if (why != NULL)
+    for (struct epoll_event event; ready_take(&event);) {
+        struct client *c = event.data.ptr;
+        pthread_mutex_lock(&c->turn);
+        const char *why = client_ready(c, event.events);
+        if (why == NULL && client_watch(c, EPOLL_CTL_MOD) == -1)
+            why = strerror(errno);
+        pthread_mutex_unlock(&c->turn);
+        if (why != NULL) /* not handed back: it is still ours */
             client_close(c, why);
-        else
-            client_watch(c, EPOLL_CTL_MOD);
     }
     return unused;
 }
@@ -195,6 +202,7 @@ static void client_add(int cfd)
         return;
     }
     c->fd = cfd;
+    pthread_mutex_init(&c->turn, NULL);
     c->out.limit = QUEUE_HIGH + CHUNK;
     pthread_mutex_lock(&clients_lock);
     c->next = clients;
@@ -202,7 +210,11 @@ static void client_add(int cfd)
         clients->prev = c;
     clients = c;
     pthread_mutex_unlock(&clients_lock);
-    client_watch(c, EPOLL_CTL_ADD);
+    pthread_mutex_lock(&c->turn);
+    int added = client_watch(c, EPOLL_CTL_ADD);
+    pthread_mutex_unlock(&c->turn);
+    if (added == -1)
+        client_close(c, strerror(errno)); /* memory, or max_user_watches */
 }
 
 static void accept_clients(int lfd)
@@ -268,13 +280,10 @@ int main(int argc, char **argv)
         if (n == -1 && errno != EINTR)
             die("epoll_wait");
         for (int i = 0; i < n; i++) {
-            struct client *c = events[i].data.ptr;
-            if (c == NULL) {
+            if (events[i].data.ptr == NULL)
                 accept_clients(lfd);
-            } else {
-                c->events = events[i].events;
-                ready_put(c);
-            }
+            else
+                ready_put(events[i]);
         }
     }
 
