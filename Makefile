@@ -37,7 +37,8 @@ say = $(if $(V),,$(if $(quiet),@,@printf '  %-5s %s\n' $1 $2;))
 # ---- what there is -----------------------------------------------------------------------------
 
 SOURCES  := $(wildcard common/*.c lessons/*/*.c bench/*.c bench/peers/*.c exercises/*/*.c \
-              solutions/*/*.c solutions/*/*/*.c common/*/*.c bench/tests/*.c)
+              solutions/*/*.c solutions/*/*/*.c common/*/*.c bench/tests/*.c \
+              lessons/*/tests/*.c)
 HEADERS  := $(wildcard $(sort $(addsuffix *.h,$(dir $(SOURCES)))))
 MAINS    := $(shell grep -l '^int main\b' $(SOURCES))
 TESTS    := $(filter %_test.c,$(MAINS))
