@@ -51,6 +51,12 @@ function shorten(s) {
     while (match(s, /data=\{u32=[0-9]+, u64=[0-9]+\}/))
         s = substr(s, 1, RSTART - 1) data(substr(s, RSTART, RLENGTH)) substr(s, RSTART + RLENGTH)
     gsub(/0x[0-9a-f]+/, "...", s)
+    if (s ~ /^futex/) {
+        sub(/_BITSET(_PRIVATE)?[|]FUTEX_CLOCK_REALTIME/, "", s)
+        sub(/, NULL, FUTEX_BITSET_MATCH_ANY/, "", s)
+        sub(/2147483647/, "INT_MAX", s)
+    }
+    sub(/(\\0)+.*"\.\.\., 128\)/, "\\0\\0\\0\"..., 128)", s)
     sub(/SOCK_CLOEXEC[|]SOCK_NONBLOCK/, "SOCK_NONBLOCK|...", s)
     sub(/flags=[A-Z_|]*CLONE_THREAD[A-Z_|]*/, "flags=CLONE_THREAD|...", s)
     sub(/child_stack=NULL, flags=CLONE_CHILD[A-Z_|]*SIGCHLD/, "flags=...|SIGCHLD", s)
@@ -66,11 +72,28 @@ function shorten(s) {
     return s
 }
 
-# data - what epoll gives back with an event: a descriptor, or a pointer.
+# data - what epoll gives back with an event: a descriptor, or a pointer, which stands for the one
+# that it was watched with.
 function data(s) {
     gsub(/[^0-9 ]/, " ", s)
     split(s, number, " ")
-    return number[2] == number[4] ? number[2] : "..."
+    if (number[2] == number[4] && number[2] > 0)
+        return number[2]
+    return number[4] in pointed ? kind[pointed[number[4]]] " " pointed[number[4]] : "..."
+}
+
+# learn - which descriptor an epoll_ctl watches with which pointer.
+function learn(s) {
+    split(s, argument, /, /)
+    if (match(s, /u64=[0-9]+/))
+        pointed[substr(s, RSTART + 4, RLENGTH - 4)] = argument[3]
+}
+
+# futex_kind - who waits for whom; nothing if it is a lock, or nobody was there to be woken.
+function futex_kind(s) {
+    if (s ~ /FUTEX_WAIT/)
+        return s ~ /BITSET_PRIVATE/ ? "queue" : s ~ /BITSET/ ? "thread" : ""
+    return s ~ /\) += 0/ ? "" : s ~ /2147483647/ ? "all" : "one"
 }
 
 # ready - what a call for readiness found: the kind of the one descriptor, or several.
@@ -103,6 +126,10 @@ function ready(call, s,    from) {
     slept = match(line, / <[0-9.]+>$/) && substr(line, RSTART + 2) + 0 > SLEPT
     sub(/ <[0-9.]+>$/, "", line)
     thread = line ~ /CLONE_THREAD/
+    if (line ~ /^epoll_ctl/)
+        learn(line)
+    if (pool && line ~ /^futex/ && (waits = futex_kind(line)) == "")
+        next
     line = shorten(line)
 }
 
@@ -125,22 +152,39 @@ line ~ /^listen\(/ { shown = 1 }
         on = kind[descriptor]
     }
 
-    if (call == "listen")
-        on = kind[descriptor] = "listener"
+    if (call == "listen") {
+        on = listeners++ ? "another" : ""
+        kind[descriptor] = "listener"
+    }
     else if (call == "epoll_create1")
         kind[result] = "epoll"
     else if (call ~ /^accept/ && outcome == "+")
         kind[result] = "client"
-    else if (call == "write" && descriptor == 1)
+    else if (call == "eventfd2")
+        kind[result] = "wake-up"
+    else if (call == "signalfd4") {
+        on = descriptor == "" ? "new" : "more"
+        kind[result] = "signals"
+    }
+    else if (call == "write" && descriptor == 1) {
         on = "line"
+        ready_to_serve = 1
+    }
     else if (call ~ /select|poll|epoll_p?wait/ && outcome == "+")
         on = ready(call, line)
     else if (call ~ /clone|fork/)
-        on = thread ? "thread" : "process"
+        on = !thread ? "process" : ready_to_serve ? "thread" : "pool"
     else if (call == "epoll_ctl") {
         split(line, argument, /, |_CTL_/)
-        on = argument[3] " " kind[argument[4]]
+        on = argument[3] " " kind[argument[4]] (line ~ /ONESHOT/ ? " once" : "")
     }
+    else if (call == "futex")
+        on = waits
+    else if (call == "close" && on == "listener" && !ready_to_serve) {
+        on = "probe"
+        listeners = 0
+    }
+    pool = pool || on == "pool"
 
     count++
     shown_call[count] = line
