@@ -279,7 +279,7 @@ int main(int argc, char **argv)
         int n = epoll_wait(epfd, events, EVENTS, -1);
         if (n == -1 && errno != EINTR)
             die("epoll_wait");
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < n && !server_stopping; i++) {
             if (events[i].data.ptr == NULL)
                 accept_clients(lfd);
             else
