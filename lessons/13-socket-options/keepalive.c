@@ -36,7 +36,8 @@ struct subject {
     bool alive;          /* its peer does not vanish */
     unsigned timeout_ms; /* TCP_USER_TIMEOUT; 0 leaves it */
     struct pair p;
-    int probes; /* unanswered so far */
+    int64_t since; /* it was connected: the silence is no older */
+    int probes;    /* unanswered so far */
     bool ended;
 };
 
@@ -101,6 +102,7 @@ static void connect_subjects(const struct network *n)
         struct subject *s = &subjects[i];
         if (s->alive)
             continue;
+        s->since = clock_now();
         s->p.near = plain_connect(lfd);
         s->p.far = plain_accept(lfd);
         set_options(s);
@@ -122,9 +124,15 @@ static void vanish(const struct network *n)
     }
 }
 
-/* Report what is new about a connection. */
-static void look_at(struct subject *s, double seconds)
+static double seconds_since(int64_t then)
 {
+    return (double)(clock_now() - then) / 1e9;
+}
+
+/* Report what is new about a connection. */
+static void look_at(struct subject *s)
+{
+    const double seconds = seconds_since(s->since);
     int probes = tcp_state(s->p.near).tcpi_probes;
     if (probes > s->probes)
         printf("%6.2f s  %-25s probe %d is on its way\n", seconds, s->name, probes);
@@ -137,15 +145,15 @@ static void look_at(struct subject *s, double seconds)
     printf("%6.2f s  %-25s %s\n", seconds, s->name, n == -1 ? strerror(errno) : "end of stream");
 }
 
-static void print_rest(double seconds)
+static void print_rest(void)
 {
     for (int i = 0; i < SUBJECTS; i++) {
         struct tcp_info info = tcp_state(subjects[i].p.near);
         if (!subjects[i].ended)
             printf("%6.2f s  %-25s still connected; heard of the peer %.1f s ago; sent again %u "
                    "times\n",
-                   seconds, subjects[i].name, info.tcpi_last_ack_recv / 1000.0,
-                   info.tcpi_total_retrans);
+                   seconds_since(subjects[i].since), subjects[i].name,
+                   info.tcpi_last_ack_recv / 1000.0, info.tcpi_total_retrans);
         close(subjects[i].p.near);
         close(subjects[i].p.far);
     }
@@ -164,6 +172,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("%-8s %12s %13s %13s %11s %13s\n", "", "SO_KEEPALIVE", "TCP_KEEPIDLE", "TCP_KEEPINTVL",
            "TCP_KEEPCNT", "ends it after");
+    subjects[ALIVE].since = clock_now();
     subjects[ALIVE].p = plain_pair();
     print_settings("default", subjects[ALIVE].p.near);
     set_options(&subjects[ALIVE]);
@@ -180,19 +189,14 @@ int main(int argc, char **argv)
                ", which loses that address.\n");
     }
     connect_subjects(n);
-    int64_t start = clock_now();
     vanish(n);
 
-    double seconds = 0;
     const double limit = (double)(idle + interval * count) + 0.7;
-    while (seconds < limit) {
-        pause_briefly();
-        seconds = (double)(clock_now() - start) / 1e9;
+    for (int64_t start = clock_now(); seconds_since(start) < limit; pause_briefly())
         for (int i = 0; i < SUBJECTS; i++)
             if (!subjects[i].ended)
-                look_at(&subjects[i], seconds);
-    }
-    print_rest(seconds);
+                look_at(&subjects[i]);
+    print_rest();
     errno = 0;
     if (!subjects[SILENT].ended)
         die("the probes did not end the connection");

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char cable[] = "veth0"; /* what the kernel calls the first of a host */
@@ -120,17 +119,11 @@ int network_drop_address(void)
     return set_address("0.0.0.0");
 }
 
-/* The end that is plugged in first only learns a moment later that there is another: until then
- * it drops what is sent, and a SYN is repeated only after a second. */
-static int wait_for_carrier(void)
+/* The end that is plugged in first is told only later that there is another, and drops what is sent
+ * until then; whoever sent it tries again after a second.  Plugged in again it knows at once. */
+static int replug(void)
 {
-    struct ifreq request = {0};
-    for (int ms = 0; ms < 1000 && !(request.ifr_flags & IFF_RUNNING); ms++) {
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        if (ask(SIOCGIFFLAGS, &request, cable) == -1)
-            return -1;
-    }
-    return 0;
+    return ask(SIOCSIFFLAGS, &(struct ifreq){.ifr_flags = 0}, cable) == -1 ? -1 : switch_on(cable);
 }
 
 int network_enter(int host)
@@ -146,7 +139,7 @@ int network_open(struct network *n)
     n->near = make_host();
     if (n->near != -1 && make_cable(n->far) == 0 && plug_in(NETWORK_NEAR) == 0 &&
         network_enter(n->far) == 0 && plug_in(NETWORK_FAR) == 0 && network_enter(n->near) == 0 &&
-        wait_for_carrier() == 0)
+        replug() == 0)
         return 0;
     int saved = errno;
     close(n->far);
