@@ -66,7 +66,7 @@ one_server = $(one_lesson)$(if $(server),,$(error lessons/$(lesson) has no serve
 
 # ---- targets: `make help` shows what stands behind ## ------------------------------------------
 
-.PHONY: all lesson run watch diff plots bench-peers test lint format deps clean help
+.PHONY: all lesson run watch diff plots c10k claims bench-peers test lint format deps clean help
 
 ##@ Build
 all: $(PROGRAMS) ## | every program: X.c with a main becomes build/X
@@ -97,6 +97,14 @@ else
 	@bench/run $(if $(FULL),--full) $(ARGS); ran=$$?; \
 	  plots/draw bench/results/$(if $(FULL),full,quick).tsv && exit $$ran
 endif
+
+c10k: ## | ten thousand clients on every server that can: memory, time to accept, p99
+	@$(MAKE) -s all
+	@bench/c10k $(ARGS)
+
+claims: ## | what is said about these calls, measured: claim, measurement, verdict
+	@$(MAKE) -s all
+	@$(TOOLS)/claims $(ARGS)
 
 bench-peers: ## | our servers and load generator beside libuv, redis, wrk
 	@$(TOOLS)/deps --list peers
