@@ -18,8 +18,13 @@
  *   switches          context switches of the server in its whole life, all threads and processes
  *   ready_kb          memory of the server when it said its line
  *   idle_kb           the same with the --idle connections open, null without them
- *   idle_kernel_kb    kernel stacks that the idle connections added (the whole machine's; so null
- *                     without them)
+ *   idle_seconds      how long it took to open the idle connections and to have an answer on each,
+ *                     100 at a time
+ *   idle_kernel_kb    kernel stacks that the idle connections added: the whole machine's, like the
+ *                     next two; null, like them, without idle connections
+ *   idle_slab_kb      kernel objects that they added - sockets, files, entries of epoll, threads - at
+ *                     both ends, since the clients are here too; null without root: see slabinfo(5)
+ *   idle_buffers_kb   memory for what is in the buffers of all TCP sockets; see sockstat in proc(5)
  *   peak_kb           each process's largest resident set, summed: a page that several processes
  *                     share counts in each.  ready_kb and idle_kb count such a page once (Pss).
  *   syscalls          with --syscalls: system calls of the server, or null
@@ -414,6 +419,55 @@ static long server_memory_kb(void)
     return tree_memory_kb(&t);
 }
 
+/* The memory of all TCP sockets' buffers, from a line such as "TCP: inuse 6 orphan 0 tw 0 alloc 8
+ * mem 3", which counts pages. */
+static long buffers_kb(void)
+{
+    char line[256];
+    long pages = -1;
+    FILE *f = fopen("/proc/net/sockstat", "re");
+    while (f != NULL && pages == -1 && fgets(line, sizeof line, f) != NULL) {
+        const char *mem = strstr(line, " mem ");
+        if (strncmp(line, "TCP:", 4) == 0 && mem != NULL)
+            pages = strtol(mem + 5, NULL, 10);
+    }
+    if (f != NULL)
+        fclose(f);
+    return pages == -1 ? -1 : pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* The kernel's objects in use, all kinds: lines of "NAME ACTIVE ALL SIZE ...". */
+static long slab_kb(void)
+{
+    char line[512];
+    long bytes = 0, active = 0, size = 0;
+    FILE *f = fopen("/proc/slabinfo", "re");
+    if (f == NULL)
+        return -1;
+    while (fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, "%*s %ld %*d %ld", &active, &size) == 2)
+            bytes += active * size;
+    fclose(f);
+    return bytes / 1024;
+}
+
+/* What the kernel holds, on the whole machine, that connections add to. */
+struct kernel {
+    long stacks, slab, buffers; /* KiB */
+};
+
+static struct kernel kernel_read(void)
+{
+    return (struct kernel){tree_proc_number("/proc/meminfo", "KernelStack:"), slab_kb(),
+                           buffers_kb()};
+}
+
+/* -1 if it cannot be read; 0 if something else has given more back. */
+static long grown(long before, long after)
+{
+    return before == -1 || after == -1 ? -1 : after > before ? after - before : 0;
+}
+
 static void server_stop(struct rusage *usage)
 {
     int status = 0;
@@ -565,13 +619,19 @@ static int measure_started(struct command *serving, const struct command *genera
     struct rusage usage;
     server_run(serving);
     long ready_kb = server_memory_kb();
-    long idle_kb = -1, kernel_kb = -1;
+    long idle_kb = -1;
+    double idle_seconds = 0;
+    struct kernel kernel = {-1, -1, -1};
     if (n_idle > 0) {
-        long before = tree_proc_number("/proc/meminfo", "KernelStack:");
+        struct kernel before = kernel_read();
+        int64_t begin = clock_now();
         open_idle();
+        idle_seconds = (double)(clock_now() - begin) / 1e9;
         idle_kb = server_memory_kb();
-        kernel_kb = tree_proc_number("/proc/meminfo", "KernelStack:") - before;
-        kernel_kb = kernel_kb > 0 ? kernel_kb : 0;
+        kernel = kernel_read();
+        kernel = (struct kernel){grown(before.stacks, kernel.stacks),
+                                 grown(before.slab, kernel.slab),
+                                 grown(before.buffers, kernel.buffers)};
     }
     int out = text_file("generator");
     struct costs costs = run_generator(generating, server_process(), out);
@@ -593,7 +653,13 @@ static int measure_started(struct command *serving, const struct command *genera
     printf(", \"switches\": %ld, \"ready_kb\": %ld, \"peak_kb\": %ld",
            usage.ru_nvcsw + usage.ru_nivcsw, ready_kb, peak_kb);
     print_number_or_null("idle_kb", idle_kb);
-    print_number_or_null("idle_kernel_kb", kernel_kb);
+    print_number_or_null("idle_kernel_kb", kernel.stacks);
+    print_number_or_null("idle_slab_kb", kernel.slab);
+    print_number_or_null("idle_buffers_kb", kernel.buffers);
+    if (n_idle > 0)
+        printf(", \"idle_seconds\": %.6f", idle_seconds);
+    else
+        printf(", \"idle_seconds\": null");
     if (count_syscalls) {
         print_number_or_null("syscalls", traced ? strace_counted() : costs.syscalls);
         printf(", \"syscalls_by\": %s", counter != -1 ? "\"tracepoint\""

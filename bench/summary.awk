@@ -101,6 +101,12 @@ point == "calls" {
     if (point == "idle" && x > 0) {
         keep("memory.user", x, positive(field("idle_kb") - field("ready_kb")) * 1024 / x)
         keep("memory.kernel", x, positive(field("idle_kernel_kb")) * 1024 / x)
+        if ("idle_slab_kb" in column) {
+            keep("idle.open", x, field("idle_seconds"))
+            keep("memory.buffers", x, positive(field("idle_buffers_kb")) * 1024 / x)
+            if (field("idle_slab_kb") != "-")
+                keep("memory.ends", x, field("idle_slab_kb") * 1024 / x)
+        }
     }
 }
 
@@ -116,6 +122,19 @@ END {
         }
         median = (sorted[int((n + 1) / 2)] + sorted[int((n + 2) / 2)]) / 2
         printf "value\t%s\t%.6g\t%.6g\t%.6g\t%d\n", key, median, sorted[1], sorted[n], n
+        if (key ~ /^memory\.ends/) {
+            split(key, parts, OFS)
+            ends[parts[2], parts[3]] = median
+            if (!(parts[3] in least) || median < least[parts[3]])
+                least[parts[3]] = median
+        }
+    }
+    # The kernel's objects of a connection, at the server's end.  The client's end is a bare socket: half
+    # of what the most frugal model takes for both.
+    for (key in ends) {
+        split(key, parts, SUBSEP)
+        median = ends[key] - least[parts[2]] / 2
+        printf "value\tmemory.slab\t%s\t%s\t%.6g\t%.6g\t%.6g\t1\n", parts[1], parts[2], median, median, median
     }
     print "dropped", n_busy + 0
 }
