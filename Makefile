@@ -99,8 +99,10 @@ else
 endif
 
 c10k: ## | ten thousand clients on every server that can: memory, time to accept, p99
+	@$(TOOLS)/deps build plots
 	@$(MAKE) -s all
-	@bench/c10k $(ARGS)
+	@bench/c10k $(ARGS); ran=$$?; \
+	  [ $$ran -gt 1 ] || plots/draw bench/results/c10k.tsv && exit $$ran
 
 claims: ## | what is said about these calls, measured: claim, measurement, verdict
 	@$(MAKE) -s all

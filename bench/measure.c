@@ -20,11 +20,12 @@
  *   idle_kb           the same with the --idle connections open, null without them
  *   idle_seconds      how long it took to open the idle connections and to have an answer on each,
  *                     100 at a time
- *   idle_kernel_kb    kernel stacks that the idle connections added: the whole machine's, like the
- *                     next two; null, like them, without idle connections
- *   idle_slab_kb      kernel objects that they added - sockets, files, entries of epoll, threads - at
- *                     both ends, since the clients are here too; null without root: see slabinfo(5)
- *   idle_buffers_kb   memory for what is in the buffers of all TCP sockets; see sockstat in proc(5)
+ *   idle_kernel_kb    kernel stacks of the threads that the idle connections added; null, like the
+ *                     next two, without them
+ *   idle_slab_kb      kernel objects that they added - sockets, files, entries of epoll, threads - on
+ *                     the whole machine, so at both ends; null without root: see slabinfo(5)
+ *   idle_buffers_kb   memory that they added to what is in the buffers of all TCP sockets of the
+ *                     machine: see sockstat in proc(5)
  *   peak_kb           each process's largest resident set, summed: a page that several processes
  *                     share counts in each.  ready_kb and idle_kb count such a page once (Pss).
  *   syscalls          with --syscalls: system calls of the server, or null
@@ -451,15 +452,30 @@ static long slab_kb(void)
     return bytes / 1024;
 }
 
-/* What the kernel holds, on the whole machine, that connections add to. */
+/* The kernel's stack of one thread: its share in that of all, in whole pages. */
+static long stack_kb(void)
+{
+    long all = tree_proc_number("/proc/meminfo", "KernelStack:"), threads = 0;
+    long page = sysconf(_SC_PAGESIZE) / 1024;
+    FILE *f = fopen("/proc/loadavg", "re");
+    if (f == NULL || fscanf(f, "%*f %*f %*f %*d/%ld", &threads) != 1 || all == -1)
+        threads = 0;
+    if (f != NULL)
+        fclose(f);
+    return threads > 0 ? (all / threads + page / 2) / page * page : -1;
+}
+
+/* What the kernel holds that connections add to. */
 struct kernel {
-    long stacks, slab, buffers; /* KiB */
+    long threads;       /* of the server */
+    long slab, buffers; /* of the whole machine, in KiB */
 };
 
 static struct kernel kernel_read(void)
 {
-    return (struct kernel){tree_proc_number("/proc/meminfo", "KernelStack:"), slab_kb(),
-                           buffers_kb()};
+    static struct tree t;
+    tree_read(&t, server_process());
+    return (struct kernel){tree_threads(&t), slab_kb(), buffers_kb()};
 }
 
 /* -1 if it cannot be read; 0 if something else has given more back. */
@@ -619,19 +635,19 @@ static int measure_started(struct command *serving, const struct command *genera
     struct rusage usage;
     server_run(serving);
     long ready_kb = server_memory_kb();
-    long idle_kb = -1;
+    long idle_kb = -1, stacks_kb = -1, slabs_kb = -1, sockets_kb = -1;
     double idle_seconds = 0;
-    struct kernel kernel = {-1, -1, -1};
     if (n_idle > 0) {
         struct kernel before = kernel_read();
         int64_t begin = clock_now();
         open_idle();
         idle_seconds = (double)(clock_now() - begin) / 1e9;
         idle_kb = server_memory_kb();
-        kernel = kernel_read();
-        kernel = (struct kernel){grown(before.stacks, kernel.stacks),
-                                 grown(before.slab, kernel.slab),
-                                 grown(before.buffers, kernel.buffers)};
+        struct kernel now = kernel_read();
+        long one_kb = stack_kb();
+        stacks_kb = one_kb == -1 ? -1 : one_kb * grown(before.threads, now.threads);
+        slabs_kb = grown(before.slab, now.slab);
+        sockets_kb = grown(before.buffers, now.buffers);
     }
     int out = text_file("generator");
     struct costs costs = run_generator(generating, server_process(), out);
@@ -653,9 +669,9 @@ static int measure_started(struct command *serving, const struct command *genera
     printf(", \"switches\": %ld, \"ready_kb\": %ld, \"peak_kb\": %ld",
            usage.ru_nvcsw + usage.ru_nivcsw, ready_kb, peak_kb);
     print_number_or_null("idle_kb", idle_kb);
-    print_number_or_null("idle_kernel_kb", kernel.stacks);
-    print_number_or_null("idle_slab_kb", kernel.slab);
-    print_number_or_null("idle_buffers_kb", kernel.buffers);
+    print_number_or_null("idle_kernel_kb", stacks_kb);
+    print_number_or_null("idle_slab_kb", slabs_kb);
+    print_number_or_null("idle_buffers_kb", sockets_kb);
     if (n_idle > 0)
         printf(", \"idle_seconds\": %.6f", idle_seconds);
     else

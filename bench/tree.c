@@ -91,7 +91,7 @@ long tree_proc_number(const char *path, const char *name)
 
 /* Sum one figure over all processes of a server; the other file serves where the first one cannot
  * be read. */
-static long tree_kb(const struct tree *t, const char *file, const char *name, const char *or_name)
+static long tree_sum(const struct tree *t, const char *file, const char *name, const char *or_name)
 {
     long total = 0;
     for (size_t i = 0; i < t->count; i++) {
@@ -109,12 +109,17 @@ static long tree_kb(const struct tree *t, const char *file, const char *name, co
 
 long tree_memory_kb(const struct tree *t)
 {
-    return tree_kb(t, "smaps_rollup", "Pss:", "VmRSS:");
+    return tree_sum(t, "smaps_rollup", "Pss:", "VmRSS:");
 }
 
 long tree_peak_kb(const struct tree *t)
 {
-    return tree_kb(t, "status", "VmHWM:", "VmRSS:");
+    return tree_sum(t, "status", "VmHWM:", "VmRSS:");
+}
+
+long tree_threads(const struct tree *t)
+{
+    return tree_sum(t, "status", "Threads:", "Threads:");
 }
 
 int tree_pin(const struct tree *t, const cpu_set_t *set)

@@ -5,6 +5,7 @@
  *   tree_read           a process and all that descend from it, with their CPU time
  *   tree_cpu            CPU time between two looks
  *   tree_memory_kb      memory now          tree_peak_kb    the most that it has been
+ *   tree_threads        threads now
  *   tree_pin            keep every process and thread on some cores
  *   tree_parent_of      one process's parent
  *   tree_proc_number    a number in a file of /proc
@@ -43,6 +44,9 @@ long tree_memory_kb(const struct tree *t);
 
 /* tree_peak_kb - each process's largest resident set, summed; a shared page counts in each. */
 long tree_peak_kb(const struct tree *t);
+
+/* tree_threads - the threads of all processes. */
+long tree_threads(const struct tree *t);
 
 /* tree_pin - keep all threads of all processes on the cores of a set.  Returns 0, or -1 with errno. */
 int tree_pin(const struct tree *t, const cpu_set_t *set);

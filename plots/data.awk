@@ -4,6 +4,7 @@
 #   data.gp        variables for gnuplot: the models, the axes' tics, notes and footer
 #   qps cpu syscalls switches memory      bars: row, "model", median, min, max, "label"
 #   memory-kernel  row, "model", kernel stack, own memory, their sum, "label of both"
+#   c10k           row, "model", own memory, kernel stack, kernel objects, "label"; only of such a run
 #   latency        row, "model", p50, p90, p99, p99.9, max
 #   NAME.missing   row, where, "why": the models that are left out of such a figure
 #   qps-connections idle idle-cpu work    curves: x, number of x, median, min, max; two blank lines
@@ -168,6 +169,25 @@ END {
     }
 
     print "MEMORY_MAX =", (most > 0 ? most : 1024) > gp
+
+    most = 0
+    printf "" > (data "/c10k")
+    for (i = 1; i <= n_models && header["run"] ~ /^c10k/; i++) {
+        m = models[i]
+        x = most_idle[m]
+        if (!x)
+            continue
+        clients = x + 100
+        own = median["memory.user", m, x]
+        stack = median["memory.kernel", m, x]
+        objects = median["memory.slab", m, x] + 0 # none where only root may count them
+        if (own + stack + objects > most)
+            most = own + stack + objects
+        text = bytes(own) " + " bytes((stack < 1024 ? 0 : stack) + objects)
+        printf "%d \"%s\" %s %s %s \"%s\"\n", i, m, own, (stack < 1024 ? 0 : stack), objects, text > (data "/c10k")
+    }
+    print "C10K_MAX =", (most > 0 ? most : 1024) > gp
+    print "C10K_CLIENTS =", quote(thousands(clients)) > gp
 
     bars("latency", "load.p50", "load", 10)
     printf "" > (data "/latency")

@@ -26,6 +26,7 @@ set linetype cycle 14
 GREY = '#606060'
 BLUE = '#0072B2'
 ORANGE = '#E69F00'
+GREEN = '#009E73'
 
 # A heading and a line under it, both at the left; the machine at the foot.
 heading(text) = '{/:Bold '.text.'}'
