@@ -8,10 +8,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-enum {
-    ORDERS = 2 * RING_EVENTS, /* handling a completion orders at most two operations */
-    COMPLETIONS = 4096        /* may wait for us; the kernel keeps more, but at a price */
-};
+enum { ORDERS = 1024 }; /* handed over at once */
 
 struct io_uring ring;
 bool ring_multishot = false;
@@ -19,7 +16,7 @@ bool ring_multishot = false;
 static bool is_open(unsigned flags)
 {
     struct io_uring_params params = {.flags = flags | IORING_SETUP_CQSIZE,
-                                     .cq_entries = COMPLETIONS};
+                                     .cq_entries = RING_COMPLETIONS};
     errno = -io_uring_queue_init_params(ORDERS, &ring, &params);
     return errno == 0;
 }
@@ -64,12 +61,12 @@ static void lend_all_or_die(void)
         ring_lend(buffers + i * RING_CHUNK);
 }
 
-/* [kernel-versions] A kernel that takes these flags (6.1) has multishot and lent buffers as well.
- * They say that one thread uses the ring, and that the kernel shall complete things when this
- * thread asks for them, and not interrupt it. */
+/* [kernel-versions] A kernel that takes these flags (6.0) has multishot and lent buffers as well.
+ * They say that one thread hands over all orders, and that the kernel need not interrupt it to
+ * complete them: it comes by often enough. */
 static void open_with_multishot(void)
 {
-    ring_multishot = is_open(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+    ring_multishot = is_open(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN);
     if (ring_multishot)
         lend_all_or_die();
 }
@@ -121,7 +118,7 @@ void ring_open_or_die(bool plain)
 struct io_uring_sqe *ring_order(void)
 {
     struct io_uring_sqe *order;
-    while ((order = io_uring_get_sqe(&ring)) == NULL) /* full: the kernel was short of memory */
-        io_uring_submit(&ring);
+    while ((order = io_uring_get_sqe(&ring)) == NULL)
+        io_uring_submit(&ring); /* full: hand over what there is */
     return order;
 }

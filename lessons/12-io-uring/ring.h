@@ -16,16 +16,16 @@
 #include <stdbool.h>
 
 enum {
-    RING_EVENTS = 256,  /* completions that may be handled between two submissions */
-    RING_BUFFERS = 256, /* lent to the kernel; a power of two */
-    RING_CHUNK = 4096   /* bytes of a buffer */
+    RING_COMPLETIONS = 4096, /* may wait for us; the kernel keeps more, but at a price */
+    RING_BUFFERS = 256,      /* lent to the kernel; a power of two */
+    RING_CHUNK = 4096        /* bytes of a buffer */
 };
 
 /* liburing before 2.3 does not know them; ring_multishot is false then. */
 #ifndef IORING_RECV_MULTISHOT
 #define RING_WITHOUT_MULTISHOT
 #define IORING_ACCEPT_MULTISHOT 0
-#define IORING_RECV_MULTISHOT 0
+#define IORING_RECV_MULTISHOT   0
 #endif
 
 extern struct io_uring ring;

@@ -3,11 +3,12 @@
  *
  * The new idea: completion.  The server writes orders - accept, receive, send - into a ring that
  * it shares with the kernel, and reads from a second ring what has come of them.  One system call
- * a turn hands over all orders and waits for results; accept and receive are ordered once and
- * complete again and again (multishot), into buffers that are lent to the kernel.
+ * a turn hands all orders over and waits.  Accept and receive are ordered once and complete again
+ * and again (multishot); the kernel receives into buffers that are lent to it for all clients.
  *
  * Compare with: 05-epoll-lt
- * Left out on purpose: registered descriptors, zero-copy sends and a kernel thread that polls.
+ * Left out on purpose: registered descriptors, zero-copy sends, and a kernel thread that fetches
+ * the orders by itself (SQPOLL).
  */
 
 #include "server.h"
@@ -26,34 +27,38 @@
 #include <unistd.h>
 
 enum {
-    CHUNK = RING_CHUNK,   /* bytes received at once */
-    QUEUE_HIGH = 65536,   /* a client with so many bytes queued is not read from */
-    EVENTS = RING_EVENTS, /* completions taken at once */
+    CHUNK = RING_CHUNK,       /* bytes received at once */
+    QUEUE_HIGH = 65536,       /* a client with so many bytes queued is not read from */
+    EVENTS = RING_COMPLETIONS /* completions taken at once: all that there are */
 };
 
-/* What was ordered.  It comes back with the completion, beside the descriptor. */
-enum order { ACCEPT, KNOCK, RECEIVE, SEND, CANCEL };
+/* What is ordered.  It comes back with the completion, and the descriptor with it. */
+enum order { ACCEPT, KNOCK, RECEIVE, CANCEL, SEND, ROOM };
 
 struct client {
     int fd;             /* its place in the table */
     bool open;          /* this entry of the table is in use */
     bool eof;           /* the client has finished sending; what is queued is still owed */
-    bool closing;       /* closed as soon as the kernel has nothing left to do for it */
-    bool receiving;     /* a receive is in the kernel */
+    bool closing;       /* is closed as soon as the kernel has nothing left to do for it */
+    bool receiving;     /* a receive is in the kernel, */
     bool cancelled;     /* and has been called back */
-    bool sending;       /* a send is in the kernel, of chunk or of the bytes in front */
-    unsigned orders;    /* orders in the kernel, those three */
+    bool sending;       /* a send of what stands in front is in the kernel, */
+    bool silent;        /* and completes only if it does not send all; */
+    bool full;          /* or it did not, and we wait for room */
+    unsigned orders;    /* orders in the kernel that name this client */
     char *own;          /* without multishot: the buffer to receive into */
-    char *chunk;        /* a received buffer that is being sent, or NULL */
-    size_t chunk_size;  /* bytes in it */
     struct queue front; /* received, and being sent: must not move meanwhile */
-    struct queue out;   /* received behind that */
+    struct queue out;   /* received after that */
 };
 
 /* Indexed by descriptor: the kernel hands out the lowest free number, so the table is dense. */
 static struct client *clients;
-static int max_fd = -1;        /* the highest descriptor of an open client, or -1 */
-static bool accepting = false; /* an accept, or a wait for somebody to accept, is in the kernel */
+static int max_fd = -1; /* the highest descriptor of an open client, or -1 */
+static bool accepting;  /* an order for the listener is in the kernel */
+
+static struct client **silent; /* the clients with a silent send, each once */
+static size_t silent_count = 0;
+static bool urgent; /* a silent send has something behind it: come back at once */
 
 static uint64_t tag(enum order what, int fd)
 {
@@ -66,27 +71,50 @@ static void client_order(struct client *c, struct io_uring_sqe *sqe, enum order 
     c->orders++;
 }
 
-/* Order what this client waits for: bytes, while they can be kept. */
-static void client_watch(struct client *c)
+static void client_receive(struct client *c)
 {
-    bool wanted = !c->eof && c->front.length + c->out.length < QUEUE_HIGH;
-    if (wanted && !c->receiving && c->chunk == NULL) {
-        struct io_uring_sqe *sqe = ring_order();
-        io_uring_prep_recv(sqe, c->fd, c->own, c->own != NULL ? CHUNK : 0, 0);
-        if (ring_multishot) { /* [multishot] into any lent buffer, until called back */
-            sqe->ioprio |= IORING_RECV_MULTISHOT;
-            sqe->flags |= IOSQE_BUFFER_SELECT;
-        }
-        client_order(c, sqe, RECEIVE);
-        c->receiving = true;
-        c->cancelled = false;
-    } else if (!wanted && c->receiving && !c->cancelled) { /* [backpressure] */
-        struct io_uring_sqe *sqe = ring_order();
-        io_uring_prep_rw(IORING_OP_ASYNC_CANCEL, sqe, -1, NULL, 0, 0);
-        sqe->addr = tag(RECEIVE, c->fd);
-        client_order(c, sqe, CANCEL);
-        c->cancelled = true;
+    struct io_uring_sqe *sqe = ring_order();
+    io_uring_prep_recv(sqe, c->fd, c->own, c->own != NULL ? CHUNK : 0, 0);
+    if (ring_multishot) { /* [multishot] again and again, each time into any lent buffer */
+        sqe->ioprio |= IORING_RECV_MULTISHOT;
+        sqe->flags |= IOSQE_BUFFER_SELECT;
     }
+    client_order(c, sqe, RECEIVE);
+    c->receiving = true;
+    c->cancelled = false;
+}
+
+static void client_cancel(struct client *c)
+{
+    struct io_uring_sqe *sqe = ring_order();
+    io_uring_prep_rw(IORING_OP_ASYNC_CANCEL, sqe, -1, NULL, 0, 0);
+    sqe->addr = tag(RECEIVE, c->fd);
+    client_order(c, sqe, CANCEL);
+    c->cancelled = true;
+}
+
+/* [silent-send] Almost every send takes all at once: no completion then, and no turn to read it.
+ * As it never waits, once it is handed over it has either spoken up or sent all. */
+static void client_send(struct client *c)
+{
+    struct io_uring_sqe *sqe = ring_order();
+    int flags = MSG_DONTWAIT | (ring_multishot ? MSG_WAITALL : 0);
+    io_uring_prep_send(sqe, c->fd, queue_data(&c->front), c->front.length, flags);
+    if (ring_multishot) {
+        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        silent[silent_count++] = c;
+    }
+    client_order(c, sqe, SEND);
+    c->silent = ring_multishot;
+}
+
+/* A send could wait for room by itself.  But a kernel that is short of memory then gives it a
+ * thread of its own to sleep in: so this, too, is better done with readiness. */
+static void client_await_room(struct client *c)
+{
+    struct io_uring_sqe *sqe = ring_order();
+    io_uring_prep_poll_add(sqe, c->fd, POLLOUT);
+    client_order(c, sqe, ROOM);
 }
 
 static void client_close(struct client *c, const char *why)
@@ -99,8 +127,8 @@ static void client_close(struct client *c, const char *why)
         shutdown(c->fd, SHUT_RDWR); /* what is in the kernel completes now */
 }
 
-/* [lifetime] The kernel still writes into buffers, and reads from them, until it has said that it
- * is done.  Only then can they be freed, and the descriptor's number be used for another client. */
+/* [lifetime] The kernel reads and writes our memory until it has said that it is done.  Not before
+ * may the memory be freed, or the descriptor's number become another client's. */
 static void client_free(struct client *c)
 {
     c->open = false;
@@ -112,71 +140,52 @@ static void client_free(struct client *c)
     close(c->fd);
 }
 
-static void client_settle(struct client *c)
-{
-    if (!c->closing)
-        client_watch(c);
-    else if (c->orders == 0)
-        client_free(c);
-}
-
-/* [one-send] Two sends in the kernel could overtake each other: there is one at a time. */
-static void client_send(struct client *c, const char *bytes, size_t size, int flags)
-{
-    struct io_uring_sqe *sqe = ring_order();
-    io_uring_prep_send(sqe, c->fd, bytes, size, flags);
-    client_order(c, sqe, SEND);
-    c->sending = true;
-}
-
-/* Send what is queued.  The kernel waits for room, if there is none. */
+/* Send what is queued, in one piece.  [one-send] Of two sends in the kernel, the second could
+ * overtake what the first has left: a client has one, and what comes meanwhile stands behind. */
 static void client_flush(struct client *c)
 {
-    if (c->front.length == 0) { /* [frozen] what arrives now is queued behind, in other memory */
+    if (c->front.length == 0) {
         struct queue empty = c->front;
         c->front = c->out;
         c->out = empty;
     }
-    if (c->front.length > 0)
-        client_send(c, queue_data(&c->front), c->front.length, 0);
+    c->sending = c->front.length > 0;
+    if (c->sending && c->full) /* [partial-send] */
+        client_await_room(c);
+    else if (c->sending)
+        client_send(c);
     else if (c->eof)
         client_close(c, "closed by the client");
 }
 
-/* Send from the buffer that was received into.  [lent-buffers] The buffers are everybody's:
- * MSG_DONTWAIT, so that a client who does not read cannot keep one. */
-static void client_echo(struct client *c, char *bytes, size_t size)
+/* Order what this client needs next: its bytes sent; more bytes, while they can be kept. */
+static void client_watch(struct client *c)
 {
-    if (!c->sending) {
-        c->chunk = bytes;
-        c->chunk_size = size;
-        client_send(c, bytes, size, MSG_DONTWAIT);
+    if (!c->sending && !c->closing)
+        client_flush(c);
+    if (c->closing) {
+        if (c->orders == 0)
+            client_free(c);
+        else
+            urgent |= c->silent;
         return;
     }
-    if (queue_put(&c->out, bytes, size) == -1)
-        client_close(c, strerror(errno));
-    ring_lend(bytes);
+    bool wanted = !c->eof && c->front.length + c->out.length < QUEUE_HIGH; /* [backpressure] */
+    if (wanted && !c->receiving)
+        client_receive(c);
+    else if (!wanted && c->receiving && !c->cancelled)
+        client_cancel(c);
+    urgent |= c->silent && (c->out.length > 0 || !c->receiving);
 }
 
-/* A send has ended: n bytes are gone, or n is an error.  [partial-send] What is left of a chunk
- * stands before everything that has come since. */
 static void client_sent(struct client *c, int n)
 {
-    c->sending = false;
-    if (n == -EAGAIN || n == -EINTR)
-        n = 0;
-    if (c->chunk != NULL) {
-        if (n >= 0 && queue_put(&c->front, c->chunk + n, c->chunk_size - (size_t)n) == -1)
-            n = -errno;
-        ring_lend(c->chunk);
-        c->chunk = NULL;
-    } else if (n >= 0) {
+    c->sending = c->silent = false;
+    if (n >= 0)
         queue_drop(&c->front, (size_t)n);
-    }
-    if (n < 0)
+    else if (n != -EAGAIN && n != -EINTR)
         client_close(c, strerror(-n));
-    else if (!c->closing)
-        client_flush(c);
+    c->full = c->front.length > 0;
 }
 
 static void client_read(struct client *c, const struct io_uring_cqe *cqe)
@@ -186,19 +195,15 @@ static void client_read(struct client *c, const struct io_uring_cqe *cqe)
     c->receiving = cqe->flags & IORING_CQE_F_MORE;
     if (n > 0 && !c->closing) {
         server_work();
-        client_echo(c, bytes, (size_t)n);
-        return;
-    }
-    ring_lend(bytes);
-    if (c->closing)
-        return;
-    if (n == 0) {
+        if (queue_put(&c->out, bytes, (size_t)n) == -1)
+            client_close(c, strerror(errno));
+    } else if (n == 0) {
         c->eof = true; /* [half-close] it may still be reading: first send what is queued */
-        if (!c->sending)
-            client_flush(c);
-    } else if (n != -ENOBUFS && n != -ECANCELED && n != -EINTR && n != -EAGAIN) {
-        client_close(c, strerror(-n)); /* [no-buffers] all are in use: ordered again */
+    } else if (n != -ENOBUFS && n != -ECANCELED && n != -EAGAIN && n != -EINTR) {
+        client_close(c, strerror(-n)); /* [no-buffers] is no fault of its own: order again */
     }
+    /* [lent-buffers] There are few, for all clients: none may keep one. */
+    ring_lend(bytes);
 }
 
 static void client_completed(struct client *c, enum order what, const struct io_uring_cqe *cqe)
@@ -209,26 +214,36 @@ static void client_completed(struct client *c, enum order what, const struct io_
         client_read(c, cqe);
     else if (what == SEND)
         client_sent(c, cqe->res);
-    client_settle(c);
+    else if (what == ROOM)
+        c->sending = c->full = false;
+    client_watch(c);
 }
 
-static void accept_order(int lfd)
+/* The silent sends that were handed over and have not spoken up have sent all. */
+static void silent_sent(void)
+{
+    size_t n = silent_count;
+    silent_count = 0; /* client_watch fills it anew, and never beyond i */
+    for (size_t i = 0; i < n; i++) {
+        struct client *c = silent[i];
+        if (!c->silent)
+            continue;
+        c->orders--;
+        client_sent(c, (int)c->front.length);
+        client_watch(c);
+    }
+}
+
+static void accept_order(int lfd, enum order what)
 {
     struct io_uring_sqe *sqe = ring_order();
-    io_uring_prep_accept(sqe, lfd, NULL, NULL, SOCK_CLOEXEC);
-    if (ring_multishot)
+    if (what == KNOCK)
+        io_uring_prep_poll_add(sqe, lfd, POLLIN);
+    else
+        io_uring_prep_accept(sqe, lfd, NULL, NULL, SOCK_CLOEXEC);
+    if (what == ACCEPT && ring_multishot)
         sqe->ioprio |= IORING_ACCEPT_MULTISHOT;
-    sqe->user_data = tag(ACCEPT, lfd);
-    accepting = true;
-}
-
-/* [knock] Out of descriptors, an accept fails at once, with nobody waiting: ordered again and
- * again it would spin.  Readiness helps: wait until somebody is there. */
-static void accept_order_knock(int lfd)
-{
-    struct io_uring_sqe *sqe = ring_order();
-    io_uring_prep_poll_add(sqe, lfd, POLLIN);
-    sqe->user_data = tag(KNOCK, lfd);
+    sqe->user_data = tag(what, lfd);
     accepting = true;
 }
 
@@ -236,16 +251,18 @@ static void accept_client(int cfd)
 {
     char peer[NET_TEXT_SIZE];
     server_report("client %d: connected from %s", cfd, net_peer_text(cfd, peer));
-    /* One turn can bring as much as there are buffers. */
-    struct queue empty = {.limit = QUEUE_HIGH + RING_BUFFERS * CHUNK};
-    clients[cfd] = (struct client){.fd = cfd, .open = true, .front = empty, .out = empty};
+    struct queue empty = {.limit = QUEUE_HIGH + 2 * RING_BUFFERS * CHUNK};
+    struct client *c = &clients[cfd];
+    *c = (struct client){.fd = cfd, .open = true, .front = empty, .out = empty};
     if (cfd > max_fd)
         max_fd = cfd;
-    if (!ring_multishot && (clients[cfd].own = malloc(CHUNK)) == NULL)
-        client_close(&clients[cfd], strerror(errno));
-    client_settle(&clients[cfd]);
+    if (!ring_multishot && (c->own = malloc(CHUNK)) == NULL)
+        client_close(c, strerror(errno));
+    client_watch(c);
 }
 
+/* [knock] Out of descriptors, accept fails at once, even with nobody there: ordered again and again
+ * it would spin.  Here readiness serves better: first wait until somebody is at the door. */
 static void accept_completed(int lfd, const struct io_uring_cqe *cqe)
 {
     accepting = cqe->flags & IORING_CQE_F_MORE;
@@ -253,29 +270,25 @@ static void accept_completed(int lfd, const struct io_uring_cqe *cqe)
         accept_client(cqe->res);
     if (accepting || server_stopping)
         return;
-    if (cqe->res == -EMFILE || cqe->res == -ENFILE) {
-        accept_order_knock(lfd);
-        return;
-    }
-    errno = -cqe->res;
-    if (cqe->res < 0)
+    bool out_of_descriptors = cqe->res == -EMFILE || cqe->res == -ENFILE;
+    errno = cqe->res < 0 ? -cqe->res : 0;
+    if (errno != 0 && !out_of_descriptors)
         net_accept_again(lfd);
-    accept_order(lfd);
+    accept_order(lfd, out_of_descriptors ? KNOCK : ACCEPT);
 }
 
-/* Somebody waits, so that accept4 does not.  Either a descriptor is free by now, or this one
- * client is refused. */
+/* By now a descriptor may be free.  If not, this client is refused. */
 static void accept_knocked(int lfd)
 {
     accepting = false;
     if (server_stopping)
         return;
-    int cfd = accept4(lfd, NULL, NULL, SOCK_CLOEXEC);
-    if (cfd == -1)
-        net_accept_again(lfd);
-    else
+    int cfd = accept4(lfd, NULL, NULL, SOCK_CLOEXEC); /* does not wait: somebody is there */
+    if (cfd >= 0)
         accept_client(cfd);
-    accept_order(lfd);
+    else
+        net_accept_again(lfd);
+    accept_order(lfd, ACCEPT);
 }
 
 static void completed(const struct io_uring_cqe *cqe)
@@ -290,46 +303,62 @@ static void completed(const struct io_uring_cqe *cqe)
         client_completed(&clients[fd], what, cqe);
 }
 
+/* Everything that the kernel has completed.  The sends first: then it is known which of the silent
+ * ones have failed, and that the others have not. */
+static void complete_all(void)
+{
+    static struct io_uring_cqe *cqes[EVENTS];
+    unsigned n = io_uring_peek_batch_cqe(&ring, cqes, EVENTS);
+    for (unsigned i = 0; i < n; i++)
+        if (cqes[i]->user_data >> 32 == SEND)
+            completed(cqes[i]);
+    silent_sent();
+    for (unsigned i = 0; i < n; i++)
+        if (cqes[i]->user_data >> 32 != SEND)
+            completed(cqes[i]);
+    io_uring_cq_advance(&ring, n);
+}
+
 static void close_all(void)
 {
-    for (int fd = max_fd; fd >= 0; fd--) {
-        if (!clients[fd].open)
-            continue;
-        client_close(&clients[fd], "server stopping");
-        client_settle(&clients[fd]);
-    }
+    for (int fd = max_fd; fd >= 0; fd--)
+        if (clients[fd].open) {
+            client_close(&clients[fd], "server stopping");
+            client_watch(&clients[fd]);
+        }
 }
 
 int main(int argc, char **argv)
 {
     bool plain = false;
     const struct option_spec options[] = {
-        {"plain", NULL, OPTION_FLAG, &plain, 0, 0, "no multishot, as on kernels before 6.1"}, {0}};
+        {"plain", NULL, OPTION_FLAG, &plain, 0, 0, "no multishot, as on kernels before 6.0"}, {0}};
     int lfd = server_start(argc, argv, "an echo server that waits for completions", options);
     clients = calloc_or_die(net_descriptor_limit(), sizeof *clients);
+    silent = calloc_or_die(net_descriptor_limit(), sizeof(struct client *));
     ring_open_or_die(plain);
-    accept_order(lfd);
+    accept_order(lfd, ACCEPT);
     server_stop_on_signals(lfd);
     server_ready(lfd, "io-uring");
 
-    /* Stopping, the listener is shut down and so are all clients: every order completes soon. */
+    /* When it stops, the listener is shut down, and so are all clients: every order completes. */
     while (!server_stopping || accepting || max_fd >= 0) {
-        /* [one-call] Hand over all orders, and wait until at least one has completed. */
-        int n = io_uring_submit_and_wait(&ring, 1);
+        /* [one-call] Hand over all orders, and wait until anything has completed. */
+        int n = io_uring_submit_and_wait(&ring, urgent ? 0 : 1);
         if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY) {
             errno = -n;
             die("io_uring_enter");
         }
-        struct io_uring_cqe *cqes[EVENTS];
-        unsigned count = io_uring_peek_batch_cqe(&ring, cqes, EVENTS);
-        for (unsigned i = 0; i < count; i++)
-            completed(cqes[i]);
-        io_uring_cq_advance(&ring, count);
+        if (silent_count > 0 && io_uring_sq_ready(&ring) > 0)
+            continue; /* the kernel is short of memory, and has not taken them all */
+        urgent = false;
+        complete_all();
         if (server_stopping)
             close_all();
     }
 
     free(clients);
+    free(silent);
     ring_close();
     close(lfd);
     return 0;
