@@ -46,20 +46,23 @@ PEERS    := $(filter bench/peers/%,$(MAINS))
 PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(TESTS) $(PEERS),$(MAINS)))
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TESTS))
 
-# Programs that need a library say so here, by its pkg-config name.
+# What needs a library says so here, by its pkg-config name.
 needs = $(strip $(if $(filter %_test common/testkit/%,$1),check) \
+          $(if $(filter lessons/12-io-uring/%,$1),liburing) \
           $(if $(filter bench/peers/libuv%,$1),libuv) $(if $(filter bench/peers/libevent%,$1),libevent))
 
-# The peers whose library is there.
-peers = $(foreach peer,$(PEERS:%.c=%),$(if $(call needs,$(peer)),\
-          $(if $(shell pkg-config --exists $(call needs,$(peer)) 2> /dev/null && echo yes),$(BUILD)/$(peer)),$(BUILD)/$(peer)))
+# Those of some programs whose library is there.
+has       = $(shell pkg-config --exists $1 2> /dev/null && echo yes)
+buildable = $(foreach p,$1,$(if $(call needs,$(p:$(BUILD)/%=%)),$(if $(call has,$(call needs,$(p:$(BUILD)/%=%))),$p),$p))
 
 folder_objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(dir $1)*.c)))
 
 # LESSON is a number, 5 or 05, or a folder's name.
 LESSONS := $(notdir $(wildcard lessons/[0-9][0-9]-*))
 lesson  := $(filter $(LESSON) $(LESSON)-% 0$(LESSON)-%,$(LESSONS))
-server  := $(filter $(BUILD)/lessons/$(lesson)/server,$(PROGRAMS))
+programs := $(filter $(BUILD)/lessons/$(lesson)/%,$(PROGRAMS))
+server   := $(filter %/server,$(programs))
+program  := $(or $(server),$(filter %/$(PROGRAM),$(programs)))
 one_lesson = $(if $(filter 1,$(words $(lesson))),,\
                $(error $(if $(LESSON),there is no lesson '$(LESSON)',which lesson, LESSON=...); there are: $(LESSONS)))
 one_server = $(one_lesson)$(if $(server),,$(error lessons/$(lesson) has no server.c))
@@ -69,14 +72,22 @@ one_server = $(one_lesson)$(if $(server),,$(error lessons/$(lesson) has no serve
 .PHONY: all lesson run watch diff plots c10k claims bench-peers test lint format deps clean help
 
 ##@ Build
-all: $(PROGRAMS) ## | every program: X.c with a main becomes build/X
+all: ## | every program: X.c with a main becomes build/X
+	@$(TOOLS)/deps lessons || true # without a library its programs are left out
+	@$(MAKE) --no-print-directory programs
 
-lesson: $(filter $(BUILD)/lessons/$(lesson)/%,$(PROGRAMS)) ## LESSON=03 | one lesson's programs
+.PHONY: programs
+programs: $$(call buildable,$(PROGRAMS))
+	@:
+
+lesson: $(programs) ## LESSON=03 | one lesson's programs
 	@: $(one_lesson)
 
 ##@ Look at a lesson
-run: $(server) ## LESSON=05 ARGS='--port 9000' | start its server; ctrl-C stops it
-	@$(one_server)exec $(server) $(ARGS)
+run: $(programs) ## LESSON=05 ARGS='--port 9000' | start its server; ctrl-C stops it
+run: ## LESSON=13 PROGRAM=nodelay | one program of a lesson without a server; else their list
+	@$(one_lesson)$(if $(program),exec $(program) $(ARGS),\
+	  for program in $(filter-out %/claim_%,$(programs)); do $$program --help | head -n 1; done)
 
 watch: $(server) $(if $(server),$(BUILD)/$(TOOLS)/hello) ## LESSON=05 | its system calls in one conversation, annotated
 	@$(one_server)$(TOOLS)/deps watch
@@ -110,7 +121,7 @@ claims: ## | what is said about these calls, measured: claim, measurement, verdi
 
 bench-peers: ## | our servers and load generator beside libuv, redis, wrk
 	@$(TOOLS)/deps --list peers
-	@$(MAKE) --no-print-directory all $(peers)
+	@$(MAKE) --no-print-directory all $(call buildable,$(PEERS:%.c=$(BUILD)/%))
 	@bench/peers/run $(ARGS)
 
 ##@ Check
@@ -146,6 +157,7 @@ $(BUILD)/%.a: $(BUILD)/sources
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
+	$(if $(filter lessons/%,$*),$(if $(call needs,$*),$(if $(call has,$(call needs,$*)),,@$(TOOLS)/deps lessons)))
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(call needs,$*),$(shell pkg-config --cflags $(call needs,$*))) \
 	  -MMD -MP -c -o $@ $<
 
