@@ -109,13 +109,13 @@ else
 	  plots/draw bench/results/$(if $(FULL),full,quick).tsv && exit $$ran
 endif
 
-c10k: ## | ten thousand clients on every server that can: memory, time to accept, p99
+c10k: ## | ten thousand clients on every server that can (two minutes)
 	@$(TOOLS)/deps build plots
 	@$(MAKE) -s all
 	@bench/c10k $(ARGS); ran=$$?; \
 	  [ $$ran -gt 1 ] || plots/draw bench/results/c10k.tsv && exit $$ran
 
-claims: ## | what is said about these calls, measured: claim, measurement, verdict
+claims: ## | the course's claims: what it says, what is measured, the verdict
 	@$(MAKE) -s all
 	@$(TOOLS)/claims $(ARGS)
 
