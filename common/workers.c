@@ -65,8 +65,10 @@ static void reap(void)
 static void stop_all(void)
 {
     for (unsigned long i = 0; i < places; i++)
-        if (table[i].pid > 0)
+        if (table[i].pid > 0) {
             kill(table[i].pid, SIGTERM);
+            kill(table[i].pid, SIGCONT); /* one that was stopped dies only when it goes on */
+        }
     while (wait(NULL) > 0 || errno == EINTR)
         ;
     free(table);

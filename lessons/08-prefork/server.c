@@ -152,8 +152,10 @@ int main(int argc, char **argv)
 
     close(lfd);
     for (unsigned long i = 0; i < workers; i++)
-        if (table[i].pid > 0)
+        if (table[i].pid > 0) {
             kill(table[i].pid, SIGTERM);
+            kill(table[i].pid, SIGCONT); /* one that was stopped dies only when it goes on */
+        }
     while (wait(NULL) > 0 || errno == EINTR)
         ;
     free(table);

@@ -46,9 +46,10 @@ struct client {
 
 /* Indexed by descriptor: the kernel hands out the lowest free number, so the table is dense. */
 static struct client *clients;
-static int max_fd = -1;      /* the highest descriptor of an open client, or -1 */
-static int epfd;             /* the epoll instance */
-static unsigned long number; /* of this worker, from 0 */
+static int max_fd = -1;       /* the highest descriptor of an open client, or -1 */
+static int epfd;              /* the epoll instance */
+static unsigned long number;  /* of this worker, from 0 */
+static unsigned long workers; /* how many there are */
 
 /* [epollout-on-demand] Tell the kernel what this client waits for: bytes, while they can be kept;
  * room, only while something is queued, since an idle socket has room all the time.  Most turns
@@ -166,6 +167,9 @@ static void work(unsigned long own_number, void *context)
     const int *lfds = context;
     int lfd = lfds[own_number];
     number = own_number;
+    for (unsigned long i = 0; i < workers; i++)
+        if (lfds[i] != lfd)
+            close(lfds[i]); /* another worker's; the parent keeps it for him */
     clients = calloc_or_die(net_descriptor_limit(), sizeof *clients);
     struct epoll_event events[EVENTS] = {{.events = EPOLLIN, .data.fd = lfd}};
     if ((epfd = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
@@ -196,7 +200,7 @@ static void started(void *context)
 
 int main(int argc, char **argv)
 {
-    unsigned long workers = (unsigned long)sysconf(_SC_NPROCESSORS_ONLN);
+    workers = (unsigned long)sysconf(_SC_NPROCESSORS_ONLN);
     const struct option_spec more[] = {
         {"workers", "N", OPTION_NUMBER, &workers, 1, 1024, "processes, each with a listener"},
         {0},
