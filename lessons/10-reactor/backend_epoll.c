@@ -37,8 +37,8 @@ static int epoll_set(void *state, int fd, unsigned before, unsigned events)
 {
     struct state *s = state;
     struct epoll_event e = {.data.fd = fd};
-    e.events |= events & REACTOR_READ ? EPOLLIN : 0;
-    e.events |= events & REACTOR_WRITE ? EPOLLOUT : 0;
+    e.events |= (events & REACTOR_READ) != 0 ? EPOLLIN : 0;
+    e.events |= (events & REACTOR_WRITE) != 0 ? EPOLLOUT : 0;
     int op = before == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
     return epoll_ctl(s->epfd, op, fd, &e);
 }
@@ -51,7 +51,8 @@ static int epoll_wait_ready(void *state, int timeout_ms, struct ready *ready, si
     for (int i = 0; i < n; i++) {
         unsigned e = events[i].events;
         ready[i].fd = events[i].data.fd;
-        ready[i].events = (e & EPOLLIN ? REACTOR_READ : 0) | (e & EPOLLOUT ? REACTOR_WRITE : 0);
+        ready[i].events = ((e & EPOLLIN) != 0 ? REACTOR_READ : 0) |
+                          ((e & EPOLLOUT) != 0 ? REACTOR_WRITE : 0);
         if (e & (EPOLLERR | EPOLLHUP))
             ready[i].events = REACTOR_READ | REACTOR_WRITE;
     }

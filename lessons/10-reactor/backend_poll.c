@@ -48,8 +48,8 @@ static int poll_set(void *state, int fd, unsigned before, unsigned events)
     if (at >= s->capacity && grow(s, at + 1) == -1)
         return -1;
     s->entries[at] = (struct pollfd){.fd = events != 0 ? fd : -1};
-    s->entries[at].events |= events & REACTOR_READ ? POLLIN : 0;
-    s->entries[at].events |= events & REACTOR_WRITE ? POLLOUT : 0;
+    s->entries[at].events |= (events & REACTOR_READ) != 0 ? POLLIN : 0;
+    s->entries[at].events |= (events & REACTOR_WRITE) != 0 ? POLLOUT : 0;
     if (at >= s->count)
         s->count = at + 1;
     while (s->count > 0 && s->entries[s->count - 1].fd == -1)
@@ -70,7 +70,8 @@ static int poll_wait(void *state, int timeout_ms, struct ready *ready, size_t ro
             continue;
         left--;
         ready[n].fd = (int)i;
-        ready[n].events = (e & POLLIN ? REACTOR_READ : 0) | (e & POLLOUT ? REACTOR_WRITE : 0);
+        ready[n].events = ((e & POLLIN) != 0 ? REACTOR_READ : 0) |
+                          ((e & POLLOUT) != 0 ? REACTOR_WRITE : 0);
         if (e & (POLLERR | POLLHUP | POLLNVAL))
             ready[n].events = REACTOR_READ | REACTOR_WRITE;
         n++;

@@ -152,7 +152,8 @@ int reactor_timer_start(struct reactor *r, struct reactor_timer *t, int64_t dela
 {
     if (t->place == 0 && r->timer_count + 1 >= r->timer_capacity) {
         size_t capacity = r->timer_capacity > 0 ? 2 * r->timer_capacity : 64;
-        struct reactor_timer **timers = realloc(r->timers, capacity * sizeof(*timers));
+        struct reactor_timer **timers = realloc(r->timers,
+                                                capacity * sizeof(struct reactor_timer *));
         if (timers == NULL)
             return -1;
         r->timers = timers;

@@ -266,7 +266,7 @@ START_TEST(an_old_event_never_reaches_a_new_descriptor)
 
     /* The probe that must succeed; anything told before it is the bug. */
     ck_assert_int_eq(write(b.fresh[1], "p", 1), 1);
-    ck_assert_int_eq(told(report[0]), 'P');
+    ck_assert_msg(told(report[0]) == 'P', "the old event was delivered to the new descriptor");
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
 }
