@@ -51,9 +51,11 @@ needs = $(strip $(if $(filter %_test common/testkit/%,$1),check) \
           $(if $(filter lessons/12-io-uring/%,$1),liburing) \
           $(if $(filter bench/peers/libuv%,$1),libuv) $(if $(filter bench/peers/libevent%,$1),libevent))
 
-# Those of some programs whose library is there.
-has       = $(shell pkg-config --exists $1 2> /dev/null && echo yes)
-buildable = $(foreach p,$1,$(if $(call needs,$(p:$(BUILD)/%=%)),$(if $(call has,$(call needs,$(p:$(BUILD)/%=%))),$p),$p))
+# Those of some programs whose library is not there.
+lacking = $(foreach p,$1,$(if $(call needs,$(p:$(BUILD)/%=%)),\
+            $(shell pkg-config --exists $(call needs,$(p:$(BUILD)/%=%)) 2> /dev/null || echo $p)))
+LACKING := $(strip $(call lacking,$(PROGRAMS)))
+PEER_PROGRAMS := $(PEERS:%.c=$(BUILD)/%)
 
 folder_objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(dir $1)*.c)))
 
@@ -72,13 +74,7 @@ one_server = $(one_lesson)$(if $(server),,$(error lessons/$(lesson) has no serve
 .PHONY: all lesson run watch diff plots c10k claims bench-peers test lint format deps clean help
 
 ##@ Build
-all: ## | every program: X.c with a main becomes build/X
-	@$(TOOLS)/deps lessons || true # without a library its programs are left out
-	@$(MAKE) --no-print-directory programs
-
-.PHONY: programs
-programs: $$(call buildable,$(PROGRAMS))
-	@:
+all: $(filter-out $(LACKING),$(PROGRAMS)) ## | every program: X.c with a main becomes build/X
 
 lesson: $(programs) ## LESSON=03 | one lesson's programs
 	@: $(one_lesson)
@@ -121,7 +117,7 @@ claims: ## | the course's claims: what it says, what is measured, the verdict
 
 bench-peers: ## | our servers and load generator beside libuv, redis, wrk
 	@$(TOOLS)/deps --list peers
-	@$(MAKE) --no-print-directory all $(call buildable,$(PEERS:%.c=$(BUILD)/%))
+	@$(MAKE) --no-print-directory all $(filter-out $(call lacking,$(PEER_PROGRAMS)),$(PEER_PROGRAMS))
 	@bench/peers/run $(ARGS)
 
 ##@ Check
@@ -157,14 +153,25 @@ $(BUILD)/%.a: $(BUILD)/sources
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(if $(filter lessons/%,$*),$(if $(call needs,$*),$(if $(call has,$(call needs,$*)),,@$(TOOLS)/deps lessons)))
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(call needs,$*),$(shell pkg-config --cflags $(call needs,$*))) \
 	  -MMD -MP -c -o $@ $<
+
+# A library that is not there is installed, where that is allowed; else its programs are left out.
+# LACKING= ends it: the make below believes that nothing is lacking, and does not come here again.
+ifneq ($(LACKING),)
+all:
+	@if $(TOOLS)/deps lessons; then $(MAKE) --no-print-directory LACKING= $(LACKING); \
+	  else echo 'left out: $(LACKING)'; fi
+.PHONY: $(LACKING)
+$(LACKING):
+	@$(TOOLS)/deps lessons
+	@$(MAKE) --no-print-directory LACKING= $@
+endif
 
 LINK = $(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) \
        $(if $(call needs,$(@:$(BUILD)/%=%)),$(shell pkg-config --libs $(call needs,$(@:$(BUILD)/%=%)))) $(LDLIBS)
 
-$(PROGRAMS) $(PEERS:%.c=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
+$(filter-out $(LACKING),$(PROGRAMS)) $(PEER_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o \
     $$(call folder_objects,$$*) $(BUILD)/common.a $(BUILD)/sources
 	$(LINK)
 
