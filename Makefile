@@ -81,7 +81,7 @@ lesson: $(programs) ## LESSON=03 | one lesson's programs
 
 ##@ Look at a lesson
 run: $(programs) ## LESSON=05 ARGS='--port 9000' | start its server; ctrl-C stops it
-run: ## LESSON=13 PROGRAM=nodelay | one program of a lesson without a server; else their list
+run: ## LESSON=13 PROGRAM=nodelay | one of its programs, where there is no server
 	@$(one_lesson)$(if $(program),exec $(program) $(ARGS),\
 	  for program in $(filter-out %/claim_%,$(programs)); do $$program --help | head -n 1; done)
 
@@ -111,7 +111,7 @@ c10k: ## | ten thousand clients on every server that can (two minutes)
 	@bench/c10k $(ARGS); ran=$$?; \
 	  [ $$ran -gt 1 ] || plots/draw bench/results/c10k.tsv && exit $$ran
 
-claims: ## | the course's claims: what it says, what is measured, the verdict
+claims: ## | what the course says, what is measured, the verdict
 	@$(MAKE) -s all
 	@$(TOOLS)/claims $(ARGS)
 
