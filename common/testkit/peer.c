@@ -197,19 +197,20 @@ void peers_close(struct peer *peers, size_t count)
         peer_close(&peers[i]);
 }
 
-/* Ask poll for what each peer still has to do.  Returns how many have anything. */
-static size_t watch_unfinished(struct pollfd *watched, const struct peer *peers,
-                               const uint64_t *goals, size_t count)
+/* Ask poll for those of the events that each peer still needs to reach its goal.  Returns how
+ * many need any. */
+static size_t watch(struct pollfd *watched, const struct peer *peers, const uint64_t *goals,
+                    size_t count, short events)
 {
     size_t unfinished = 0;
     for (size_t i = 0; i < count; i++) {
-        short events = 0;
+        short needed = 0;
         if (peers[i].sent < goals[i])
-            events |= POLLOUT;
+            needed |= events & POLLOUT;
         if (peers[i].received < goals[i])
-            events |= POLLIN;
-        unfinished += events != 0;
-        watched[i] = (struct pollfd){.fd = events != 0 ? peers[i].fd : -1, .events = events};
+            needed |= events & POLLIN;
+        unfinished += needed != 0;
+        watched[i] = (struct pollfd){.fd = needed != 0 ? peers[i].fd : -1, .events = needed};
     }
     return unfinished;
 }
@@ -226,7 +227,7 @@ static bool exchange(struct peer *peers, const uint64_t *goals, struct pollfd *w
                      size_t count)
 {
     size_t unfinished;
-    while ((unfinished = watch_unfinished(watched, peers, goals, count)) > 0) {
+    while ((unfinished = watch(watched, peers, goals, count, POLLIN | POLLOUT)) > 0) {
         int n = poll(watched, count, wait_left_ms(wait_deadline()));
         if (n == -1 && errno != EINTR)
             return fault("poll: %s", strerror(errno));
@@ -264,21 +265,16 @@ bool peer_exchange(struct peer *p, uint64_t size)
 bool peers_fill(struct peer *peers, size_t count, uint64_t most)
 {
     struct pollfd *watched = calloc(count, sizeof *watched);
-    if (watched == NULL)
-        return fault("out of memory");
-    for (size_t i = 0; i < count; i++)
-        watched[i] = (struct pollfd){.fd = peers[i].fd, .events = POLLOUT};
-    bool good = true;
-    while (good && poll(watched, count, SETTLE_MS) > 0) {
-        for (size_t i = 0; good && i < count; i++) {
-            if (watched[i].revents == 0)
-                continue;
-            good = send_some(&peers[i], most - peers[i].sent) != -1;
-            if (good && peers[i].sent >= most)
-                good = fault("the server took %llu bytes from a client who reads nothing",
-                             (unsigned long long)most);
-        }
-    }
+    uint64_t *goals = calloc(count, sizeof *goals);
+    bool good = (watched != NULL && goals != NULL) || fault("out of memory");
+    for (size_t i = 0; good && i < count; i++)
+        goals[i] = most;
+    while (good && watch(watched, peers, goals, count, POLLOUT) > 0 &&
+           poll(watched, count, SETTLE_MS) > 0)
+        for (size_t i = 0; good && i < count; i++)
+            if (watched[i].revents != 0)
+                good = send_some(&peers[i], most - peers[i].sent) != -1;
+    free(goals);
     free(watched);
     return good;
 }

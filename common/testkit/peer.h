@@ -51,7 +51,7 @@ bool peers_exchange(struct peer *peers, size_t count, uint64_t size);
 /*
  * peers_fill - send, and never read, until the server takes no more from any of them.
  *
- * most  bytes that a peer sends at most; taken whole, they are the failure
+ * most  bytes that a peer has sent at most, from its first one on; there it stops
  *
  * No more is taken when nothing was for a fifth of a second.
  */

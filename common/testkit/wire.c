@@ -29,14 +29,17 @@ static bool connected(int fd)
 static int connect_to(const struct addrinfo *to, int window)
 {
     const int on = 1;
+    const int ethernet = 1448; /* the kernel makes its buffers for so many segments */
     int fd = socket(to->ai_family, to->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
         fault("cannot open a socket: %s", strerror(errno));
         return -1;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (window > 0)
+    if (window > 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+        setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &ethernet, sizeof ethernet);
+    }
     bool done = connect(fd, to->ai_addr, to->ai_addrlen) == 0;
     if (!done && errno != EINPROGRESS)
         fault("cannot connect: %s", strerror(errno));

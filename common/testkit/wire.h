@@ -22,7 +22,8 @@
  *
  * host, port  as text: numbers or names, see net_connect
  * window      bytes of the receive buffer (SO_RCVBUF), so that little is in flight to a client
- *             who does not read; 0 for what the kernel gives
+ *             who does not read; the segments are those of an Ethernet then, and not the 64 KB
+ *             of loopback; 0 for what the kernel gives
  *
  * Returns the descriptor, nonblocking and close-on-exec with TCP_NODELAY, or -1 with a fault.
  */
