@@ -21,13 +21,34 @@ static bool is_open(unsigned flags)
     return errno == 0;
 }
 
-#ifndef RING_WITHOUT_MULTISHOT
-
-/* The buffers, and behind them the small ring through which they are lent: it holds the addresses
- * of those that the kernel may fill next. */
-static char *buffers;
-static struct io_uring_buf_ring *lent;
+/* The buffers, and behind them the small ring through which they are lent: the addresses of those
+ * that the kernel may fill next. */
+static char *buffers = NULL;
 static const size_t buffers_size = (size_t)RING_BUFFERS * RING_CHUNK;
+
+char *ring_buffer(const struct io_uring_cqe *cqe)
+{
+    if (!(cqe->flags & IORING_CQE_F_BUFFER))
+        return NULL;
+    return buffers + (size_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT) * RING_CHUNK;
+}
+
+#ifdef RING_WITHOUT_MULTISHOT
+
+static const size_t lent_size = 0;
+
+void ring_lend(char *buffer)
+{
+    (void)buffer;
+}
+
+static void open_with_multishot(void)
+{
+}
+
+#else
+
+static struct io_uring_buf_ring *lent;
 static const size_t lent_size = RING_BUFFERS * sizeof(struct io_uring_buf);
 
 void ring_lend(char *buffer)
@@ -37,13 +58,6 @@ void ring_lend(char *buffer)
     unsigned short id = (unsigned short)((buffer - buffers) / RING_CHUNK);
     io_uring_buf_ring_add(lent, buffer, RING_CHUNK, id, RING_BUFFERS - 1, 0);
     io_uring_buf_ring_advance(lent, 1);
-}
-
-char *ring_buffer(const struct io_uring_cqe *cqe)
-{
-    if (!(cqe->flags & IORING_CQE_F_BUFFER))
-        return NULL;
-    return buffers + (size_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT) * RING_CHUNK;
 }
 
 static void lend_all_or_die(void)
@@ -71,35 +85,6 @@ static void open_with_multishot(void)
         lend_all_or_die();
 }
 
-void ring_close(void)
-{
-    io_uring_queue_exit(&ring);
-    if (ring_multishot)
-        munmap(buffers, buffers_size + lent_size);
-}
-
-#else
-
-void ring_lend(char *buffer)
-{
-    (void)buffer;
-}
-
-char *ring_buffer(const struct io_uring_cqe *cqe)
-{
-    (void)cqe;
-    return NULL;
-}
-
-static void open_with_multishot(void)
-{
-}
-
-void ring_close(void)
-{
-    io_uring_queue_exit(&ring);
-}
-
 #endif
 
 void ring_open_or_die(bool plain)
@@ -115,10 +100,23 @@ void ring_open_or_die(bool plain)
     }
 }
 
+void ring_close(void)
+{
+    io_uring_queue_exit(&ring);
+    if (buffers != NULL)
+        munmap(buffers, buffers_size + lent_size);
+}
+
 struct io_uring_sqe *ring_order(void)
 {
     struct io_uring_sqe *order;
     while ((order = io_uring_get_sqe(&ring)) == NULL)
         io_uring_submit(&ring); /* full: hand over what there is */
     return order;
+}
+
+bool ring_is_settled(void)
+{
+    return io_uring_sq_ready(&ring) == 0 &&
+           !(IO_URING_READ_ONCE(*ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW);
 }

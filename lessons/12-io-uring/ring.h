@@ -5,6 +5,7 @@
  *   ring_open_or_die, ring_close   with what the library and the kernel have
  *   ring_multishot                 does one order bring many completions?
  *   ring_order                     the next free entry of the submission queue
+ *   ring_is_settled                can everything be seen that has completed so far?
  *   ring_buffer, ring_lend         a lent buffer that has come back filled; lend it again
  *
  * What is ordered, and where the server waits, is not hidden here: that is the lesson.
@@ -50,6 +51,10 @@ void ring_close(void);
 /* ring_order - an entry to fill in, with an io_uring_prep function and then user_data, flags and
  * ioprio.  It reaches the kernel with the next submission.  Never NULL. */
 struct io_uring_sqe *ring_order(void);
+
+/* ring_is_settled - true if the kernel has taken all orders, and keeps no completion back because
+ * the completion queue was full. */
+bool ring_is_settled(void);
 
 /* ring_buffer - the lent buffer that came with a completion, or NULL.  It is the caller's until
  * it is lent again: NULL is left alone, and so is every buffer without multishot. */

@@ -93,8 +93,8 @@ static void client_cancel(struct client *c)
     c->cancelled = true;
 }
 
-/* [silent-send] Almost every send takes all at once: no completion then, and no turn to read it.
- * As it never waits, once it is handed over it has either spoken up or sent all. */
+/* [silent-send] Almost every send takes all at once: no completion then, and no turn to see it.
+ * As it does not wait, once it is handed over it has either spoken up or sent all. */
 static void client_send(struct client *c)
 {
     struct io_uring_sqe *sqe = ring_order();
@@ -108,8 +108,8 @@ static void client_send(struct client *c)
     c->silent = ring_multishot;
 }
 
-/* A send could wait for room by itself.  But a kernel that is short of memory then gives it a
- * thread of its own to sleep in: so this, too, is better done with readiness. */
+/* [room] A send could wait for room by itself.  But where the kernel sees room and then finds none,
+ * it gives that send a thread to sleep in, in the end: here readiness serves better. */
 static void client_await_room(struct client *c)
 {
     struct io_uring_sqe *sqe = ring_order();
@@ -193,7 +193,7 @@ static void client_read(struct client *c, const struct io_uring_cqe *cqe)
     int n = cqe->res;
     char *bytes = ring_multishot ? ring_buffer(cqe) : c->own;
     c->receiving = cqe->flags & IORING_CQE_F_MORE;
-    if (n > 0 && !c->closing) {
+    if (n > 0) {
         server_work();
         if (queue_put(&c->out, bytes, (size_t)n) == -1)
             client_close(c, strerror(errno));
@@ -202,8 +202,7 @@ static void client_read(struct client *c, const struct io_uring_cqe *cqe)
     } else if (n != -ENOBUFS && n != -ECANCELED && n != -EAGAIN && n != -EINTR) {
         client_close(c, strerror(-n)); /* [no-buffers] is no fault of its own: order again */
     }
-    /* [lent-buffers] There are few, for all clients: none may keep one. */
-    ring_lend(bytes);
+    ring_lend(bytes); /* [lent-buffers] few, for all clients: none may keep one */
 }
 
 static void client_completed(struct client *c, enum order what, const struct io_uring_cqe *cqe)
@@ -251,6 +250,7 @@ static void accept_client(int cfd)
 {
     char peer[NET_TEXT_SIZE];
     server_report("client %d: connected from %s", cfd, net_peer_text(cfd, peer));
+    /* Until a receive is called back, it can fill all buffers, and once more those lent again. */
     struct queue empty = {.limit = QUEUE_HIGH + 2 * RING_BUFFERS * CHUNK};
     struct client *c = &clients[cfd];
     *c = (struct client){.fd = cfd, .open = true, .front = empty, .out = empty};
@@ -262,7 +262,7 @@ static void accept_client(int cfd)
 }
 
 /* [knock] Out of descriptors, accept fails at once, even with nobody there: ordered again and again
- * it would spin.  Here readiness serves better: first wait until somebody is at the door. */
+ * it would spin.  Here, too, readiness serves better: wait until somebody is at the door. */
 static void accept_completed(int lfd, const struct io_uring_cqe *cqe)
 {
     accepting = cqe->flags & IORING_CQE_F_MORE;
@@ -273,7 +273,7 @@ static void accept_completed(int lfd, const struct io_uring_cqe *cqe)
     bool out_of_descriptors = cqe->res == -EMFILE || cqe->res == -ENFILE;
     errno = cqe->res < 0 ? -cqe->res : 0;
     if (errno != 0 && !out_of_descriptors)
-        net_accept_again(lfd);
+        server_accept_again(lfd);
     accept_order(lfd, out_of_descriptors ? KNOCK : ACCEPT);
 }
 
@@ -287,7 +287,7 @@ static void accept_knocked(int lfd)
     if (cfd >= 0)
         accept_client(cfd);
     else
-        net_accept_again(lfd);
+        server_accept_again(lfd);
     accept_order(lfd, ACCEPT);
 }
 
@@ -312,7 +312,10 @@ static void complete_all(void)
     for (unsigned i = 0; i < n; i++)
         if (cqes[i]->user_data >> 32 == SEND)
             completed(cqes[i]);
-    silent_sent();
+    if (ring_is_settled())
+        silent_sent();
+    else
+        urgent = true;
     for (unsigned i = 0; i < n; i++)
         if (cqes[i]->user_data >> 32 != SEND)
             completed(cqes[i]);
@@ -349,8 +352,6 @@ int main(int argc, char **argv)
             errno = -n;
             die("io_uring_enter");
         }
-        if (silent_count > 0 && io_uring_sq_ready(&ring) > 0)
-            continue; /* the kernel is short of memory, and has not taken them all */
         urgent = false;
         complete_all();
         if (server_stopping)
