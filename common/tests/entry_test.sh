@@ -86,7 +86,7 @@ has_targets() {
     done < <(for readme in $readmes; do
         awk '/^```/ { block = !block; next } block && /^(\$ )?make / { print }
              !block { n = split($0, part, "`"); for (i = 2; i <= n; i += 2) print part[i] }' "$readme"
-    done | sed -nE 's/^(\$ )?make( -C [^ ]+| [A-Z]+=[^ ]*)* ([a-z][a-z-]*).*/\3/p' | sort -u)
+    done | sed -nE 's/^(\$ )?make( -C [^ ]+| [A-Z]+=[^ ]*)* ([a-z][a-z0-9-]*).*/\3/p' | sort -u)
     return "$missing"
 }
 
@@ -258,10 +258,11 @@ steps() {
 
 # story LESSON - the calls of a conversation, with words beside them.
 story() {
-    local call
+    local call calls=('accept4.* = [0-9].* client' 'recvfrom.*"hello.* bytes' 'sendto.* the echo'
+        'recvfrom.*"".*more will come' 'SIGTERM')
+    grep -q '<liburing.h>' "lessons/$1/"*.[ch] && calls=('io_uring_enter' 'SIGTERM') # no call tells it
     prints listening make -s watch "LESSON=$1" CFLAGS=-O0 || return
-    for call in 'accept4.* = [0-9].* client' 'recvfrom.*"hello.* bytes' 'sendto.* the echo' \
-        'recvfrom.*"".*more will come' 'SIGTERM'; do
+    for call in "${calls[@]}"; do
         grep -Eq "$call" "$scratch/printed" && continue
         echo "no line has: $call"
         cat "$scratch/printed"
