@@ -61,6 +61,8 @@ function shorten(s) {
     sub(/flags=[A-Z_|]*CLONE_THREAD[A-Z_|]*/, "flags=CLONE_THREAD|...", s)
     sub(/child_stack=NULL, flags=CLONE_CHILD[A-Z_|]*SIGCHLD/, "flags=...|SIGCHLD", s)
     sub(/= \? ERESTART.*/, "= ?", s)
+    if (s ~ /^io_uring/)
+        sub(/[{].*[}]/, "...", s)
     if (s ~ /^clone/)
         sub(/[|]\.\.\.,.*\)( +=)/, "|...) =", s) || sub(/SIGCHLD,.*\) +=/, "SIGCHLD) =", s)
     if (s ~ /^(recvfrom|sendto)/)
@@ -158,6 +160,8 @@ line ~ /^listen\(/ { shown = 1 }
     }
     else if (call == "epoll_create1")
         kind[result] = "epoll"
+    else if (call == "io_uring_setup")
+        kind[result] = "ring"
     else if (call ~ /^accept/ && outcome == "+")
         kind[result] = "client"
     else if (call == "eventfd2")
