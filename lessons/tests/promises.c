@@ -332,7 +332,7 @@ static bool finishes_unseen(const struct subject *s, size_t size, bool known)
 /* The client is owed anything from nothing to all that fits in between. */
 static bool finishes_with_any_owed(const struct subject *s)
 {
-    enum { STEP = 32 * KB }; /* less than a queue holds, so that some steps end inside it */
+    enum { STEP = 48 * KB }; /* less than a queue holds, so that some steps end inside it */
     for (uint64_t size = STEP; size < UNREAD_MOST; size += STEP) {
         struct peer p;
         bool kept = peer_open_narrow(&p, s) && peers_fill(&p, 1, size) && peer_finish(&p);
