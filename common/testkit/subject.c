@@ -194,6 +194,8 @@ static bool said_nothing_more(const struct subject *s)
 bool subject_ends_well(struct subject *s)
 {
     struct ending e = {.pid = s->pid};
+    if (s->pid <= 0)
+        return fault("there is no server to stop");
     bool well = wait_until(has_ended, &e, "the server to end after the signal");
     if (well)
         s->pid = 0;
@@ -212,7 +214,8 @@ bool subject_ends_well(struct subject *s)
 
 bool subject_stop(struct subject *s)
 {
-    kill(s->pid, SIGTERM);
+    if (s->pid > 0)
+        kill(s->pid, SIGTERM);
     return subject_ends_well(s);
 }
 
@@ -227,8 +230,9 @@ static bool run_plan(struct subject_outcome *o, const struct plan *plan, const c
         fault("cannot make a file in memory: %s", strerror(errno));
     } else {
         struct ending e = {.pid = spawn(plan, out, err), .status = -1};
-        ended = wait_until(has_ended, &e, what);
-        if (!ended) {
+        if (e.pid == -1) /* which kill would take for everybody */
+            fault("cannot fork: %s", strerror(errno));
+        else if (!(ended = wait_until(has_ended, &e, what))) {
             kill(e.pid, SIGKILL);
             waitpid(e.pid, NULL, 0);
         }

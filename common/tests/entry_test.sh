@@ -8,8 +8,7 @@ source common/testkit/check.sh
 unset MAKEFLAGS MFLAGS MAKELEVEL BUILD # of the make that runs this
 
 scratch=$(mktemp -d)
-server=''
-trap '[ -z "$server" ] || kill -KILL -- "-$server" 2> /dev/null; rm -rf "$scratch"' EXIT
+trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/kit"
 tar -c --exclude=./.git --exclude='./build*' --exclude='./bench/results/*' . |
     tar -x -C "$scratch/kit"
@@ -217,32 +216,41 @@ check plots-draws-last prints 'plots/draw bench/results/quick.tsv' make -n plots
 check plots-full prints 'bench/run --full' make -n plots FULL=1
 check plots-of-results prints 'plots/draw some.tsv' make -n plots RESULTS=some.tsv
 
-# run_until SIGNAL DIRECTORY... - make run in there; the signal, for all as the terminal sends it,
-# ends it with no complaint.
-run_until() {
+# run_until_ctrl_c ARGUMENT... - make run; SIGINT for all of them, as the terminal sends it, ends
+# the server well.  A make that is interrupted at the moment when its child ends may complain of that
+# itself ("wait: No child processes", "Interrupt"); what counts is that no recipe failed.
+run_until_ctrl_c() {
+    local server
     set -m
-    make -s -C "$2" run "${@:3}" ARGS='--port 0 --quiet' CFLAGS=-O0 \
-        > "$scratch/line" 2> "$scratch/errors" &
+    make -s run "$@" ARGS='--port 0 --quiet' CFLAGS=-O0 > "$scratch/line" 2> "$scratch/errors" &
     server=$!
     set +m
     local deadline=$((SECONDS + 20))
     until grep -q listening "$scratch/line"; do
         if [ "$SECONDS" -ge "$deadline" ]; then
+            kill -KILL -- "-$server"
             echo "timed out after 20 s waiting for it to listen"
             return 1
         fi
         sleep 0.02
     done
-    kill "-$1" -- "-$server"
+    kill -INT -- "-$server"
+    while kill -0 -- "-$server" 2> /dev/null; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            kill -KILL -- "-$server"
+            echo "timed out after 20 s waiting for its end"
+            return 1
+        fi
+        sleep 0.02
+    done
     wait "$server"
-    server=''
     cat "$scratch/errors"
-    [ ! -s "$scratch/errors" ]
+    ! grep -q Error "$scratch/errors"
 }
-check run-until-ctrl-c run_until INT . LESSON=5
-check run-inside-until-ctrl-c run_until INT lessons/05-epoll-lt
+check run-until-ctrl-c run_until_ctrl_c LESSON=5
+check run-inside-until-ctrl-c run_until_ctrl_c -C lessons/05-epoll-lt
 check run-passes-arguments prints '^server: .*--bad' \
-    make -s run LESSON=5 ARGS=--bad CFLAGS=-O0 --ignore-errors
+    timeout 20 make -s run LESSON=5 ARGS=--bad CFLAGS=-O0 --ignore-errors
 
 # steps LESSON - the diff, or the word that there is none.
 steps() {

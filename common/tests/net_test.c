@@ -340,12 +340,14 @@ START_TEST(whole_through_small_buffers)
     pid_t reader = fork();
     if (reader == 0)
         read_whole(ends[1]);
+    ck_assert_int_gt(reader, 0);
     pid_t parent = getpid();
     pid_t nuisance = fork();
+    ck_assert_int_ne(nuisance, -1);
     while (nuisance == 0) {
         if (getppid() != parent || kill(parent, SIGUSR1) == -1)
             _exit(0);
-        kill(reader, SIGUSR1); /* not yet collected, so the number is its own */
+        kill(reader, SIGUSR1);
         poll(NULL, 0, 1);
     }
     unsigned char *bytes = malloc(WHOLE);
@@ -353,14 +355,13 @@ START_TEST(whole_through_small_buffers)
         bytes[i] = (unsigned char)(i * 31 >> 3);
     int written = net_write_all(ends[0], bytes, WHOLE);
     free(bytes);
-    int status = -1;
-    pid_t collected;
-    while ((collected = waitpid(reader, &status, WNOHANG)) == 0 ||
-           (collected == -1 && errno == EINTR))
-        poll(NULL, 0, 1);
-    kill(nuisance, SIGKILL);
-    while (waitpid(nuisance, NULL, 0) == -1 && errno == EINTR)
+    siginfo_t end;
+    while (waitid(P_PID, (id_t)reader, &end, WEXITED | WNOWAIT) == -1 && errno == EINTR)
         ;
+    kill(nuisance, SIGKILL); /* while the reader's number is still its own */
+    int status = -1;
+    waitpid(nuisance, NULL, 0);
+    waitpid(reader, &status, 0);
     ck_assert_int_eq(written, 0);
     ck_assert_int_eq(status, 0);
     close(ends[0]);

@@ -73,6 +73,7 @@ START_TEST(signal_at_any_moment)
         server_stop_on_signals(lfd);
         pid_t target = getpid();
         pid_t sender = fork();
+        ck_assert_int_ne(sender, -1);
         if (sender == 0) {
             for (volatile int n = 0; n < i * 1000; n++)
                 ;

@@ -154,7 +154,7 @@ static bool replaces_a_worker(const struct model *m, int signal_number)
         struct peer peers[WORKERS];
         b.without = b.workers[0];
         kept = peers_open(peers, WORKERS, &s) && peers_exchange(peers, WORKERS, 10) &&
-               kill(b.without, signal_number) == 0 &&
+               b.without > 0 && kill(b.without, signal_number) == 0 &&
                wait_until(is_complete, &b, "another worker in place of the one that was killed");
         peers_close(peers, WORKERS);
         kept = kept && all_serve(&s);
