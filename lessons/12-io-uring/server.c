@@ -124,7 +124,7 @@ static void client_close(struct client *c, const char *why)
     server_report("client %d: %s", c->fd, why);
     c->closing = true;
     if (c->orders > 0)
-        shutdown(c->fd, SHUT_RDWR); /* what is in the kernel completes now */
+        shutdown(c->fd, SHUT_RDWR); /* whoever waits for room waits no longer */
 }
 
 /* [lifetime] The kernel reads and writes our memory until it has said that it is done.  Not before
@@ -163,19 +163,17 @@ static void client_watch(struct client *c)
 {
     if (!c->sending && !c->closing)
         client_flush(c);
-    if (c->closing) {
-        if (c->orders == 0)
-            client_free(c);
-        else
-            urgent |= c->silent;
+    if (c->closing && c->orders == 0) {
+        client_free(c);
         return;
     }
-    bool wanted = !c->eof && c->front.length + c->out.length < QUEUE_HIGH; /* [backpressure] */
+    bool wanted = !c->closing && !c->eof;
+    wanted &= c->front.length + c->out.length < QUEUE_HIGH; /* [backpressure] */
     if (wanted && !c->receiving)
         client_receive(c);
     else if (!wanted && c->receiving && !c->cancelled)
         client_cancel(c);
-    urgent |= c->silent && (c->out.length > 0 || !c->receiving);
+    urgent |= c->silent && (c->closing || c->out.length > 0 || !c->receiving);
 }
 
 static void client_sent(struct client *c, int n)
@@ -215,6 +213,8 @@ static void client_completed(struct client *c, enum order what, const struct io_
         client_sent(c, cqe->res);
     else if (what == ROOM)
         c->sending = c->full = false;
+    else if (what == CANCEL && cqe->res < 0)
+        c->cancelled = false; /* the receive was not where it was looked for: try again */
     client_watch(c);
 }
 
