@@ -167,6 +167,8 @@ static void client_watch(struct client *c)
         client_free(c);
         return;
     }
+    /* A receive that is given bytes with a reset behind them never sees the reset, nor a shutdown:
+     * when the client is to be closed, too, it has to be called back. */
     bool wanted = !c->closing && !c->eof;
     wanted &= c->front.length + c->out.length < QUEUE_HIGH; /* [backpressure] */
     if (wanted && !c->receiving)
