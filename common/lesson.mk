@@ -7,4 +7,5 @@ LESSON := $(notdir $(CURDIR))
 .PHONY: lesson run watch diff
 # ctrl-C ends a server as it should; that is no failure to report.
 lesson run watch diff:
-	@trap : INT; $(MAKE) --no-print-directory -C ../.. LESSON=$(LESSON) $@ || [ $$? -eq 130 ]
+	@trap stopped=1 INT; $(MAKE) --no-print-directory -C ../.. LESSON=$(LESSON) $@; \
+	  status=$$?; [ -n "$$stopped" ] || exit $$status
