@@ -266,7 +266,9 @@ bool peers_fill(struct peer *peers, size_t count, uint64_t most)
 {
     struct pollfd *watched = calloc(count, sizeof *watched);
     uint64_t *goals = calloc(count, sizeof *goals);
-    bool good = (watched != NULL && goals != NULL) || fault("out of memory");
+    bool good = watched != NULL && goals != NULL;
+    if (!good)
+        fault("out of memory");
     for (size_t i = 0; good && i < count; i++)
         goals[i] = most;
     while (good && watch(watched, peers, goals, count, POLLOUT) > 0 &&
