@@ -67,10 +67,15 @@ static pid_t spawn(const struct plan *plan, int out, int err)
     exit(RETURNED);
 }
 
-/* A file in memory for what a child writes: it cannot fill up and block the child. */
+/* A file in memory for what a child writes: it cannot fill up and block the child.  O_APPEND, for
+ * the child's own children write to it at the same time, and a memfd has no lock on its offset:
+ * two writes at once would land on the same place. */
 static int open_record(const char *name)
 {
-    return memfd_create(name, MFD_CLOEXEC);
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd != -1)
+        fcntl(fd, F_SETFL, O_APPEND);
+    return fd;
 }
 
 static void read_record(int fd, char *text, size_t size)
