@@ -1,7 +1,7 @@
 # One entry point for everything.  `make help` lists it.
 #
-# X.c that holds a main becomes build/X, linked with the other .c files of its folder and with
-# common/.  Nothing is written outside build*/, bench/results/ and plots/.
+# X.c that holds a main becomes build/X, linked with what it needs of the other .c files of its
+# folder and of common/.  Nothing is written outside build*/, bench/results/ and plots/.
 #
 #   make SAN=address    the same tree under build-address/, with ASan and UBSan (or: thread)
 #   make CC=clang       the same with another compiler; BUILD=folder keeps it apart
@@ -49,6 +49,8 @@ TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TESTS))
 # What needs a library says so here, by its pkg-config name.
 needs = $(strip $(if $(filter %_test common/testkit/%,$1),check) \
           $(if $(filter lessons/12-io-uring/%,$1),liburing) \
+          $(if $(filter lessons/14-chat/%,$1),jansson) \
+          $(if $(filter lessons/14-chat/client lessons/14-chat/terminal,$1),libedit) \
           $(if $(filter bench/peers/libuv%,$1),libuv) $(if $(filter bench/peers/libevent%,$1),libevent))
 
 # Those of some programs whose library is not there.
@@ -57,7 +59,14 @@ lacking = $(foreach p,$1,$(if $(call needs,$(p:$(BUILD)/%=%)),\
 LACKING := $(strip $(call lacking,$(PROGRAMS)))
 PEER_PROGRAMS := $(PEERS:%.c=$(BUILD)/%)
 
-folder_objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(dir $1)*.c)))
+# A folder's files without a main become one archive, of which each program there takes what it
+# calls.  A folder's tests also take from the folder above, the chat room from its event loop.
+objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $1/*.c)))
+archive  = $(if $(call objects,$1),$(BUILD)/$1.a)
+folder   = $(patsubst %/,%,$(dir $1))
+archives = $(foreach f,$(call folder,$1) $(if $(filter %_test,$1),$(call folder,$(call folder,$1))) \
+               $(if $(filter lessons/14-chat/%,$1),lessons/10-reactor) \
+               $(if $(filter %_test,$1),common/testkit) common,$(call archive,$f))
 
 # LESSON is a number, 5 or 05, or a folder's name.
 LESSONS := $(notdir $(wildcard lessons/[0-9][0-9]-*))
@@ -145,9 +154,7 @@ help: ## | this list
 
 # ---- how it is built ---------------------------------------------------------------------------
 
-$(BUILD)/common.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
-$(BUILD)/testkit.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/testkit/*.c))
-$(BUILD)/%.a: $(BUILD)/sources
+$(BUILD)/%.a: $$(call objects,$$*) $(BUILD)/sources
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $(filter %.o,$^)
 
@@ -171,13 +178,8 @@ endif
 LINK = $(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) \
        $(if $(call needs,$(@:$(BUILD)/%=%)),$(shell pkg-config --libs $(call needs,$(@:$(BUILD)/%=%)))) $(LDLIBS)
 
-$(filter-out $(LACKING),$(PROGRAMS)) $(PEER_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o \
-    $$(call folder_objects,$$*) $(BUILD)/common.a $(BUILD)/sources
-	$(LINK)
-
-$(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o \
-    $$(call folder_objects,$$*) $$(call folder_objects,$$(subst tests/,,$$(dir $$*))) \
-    $(BUILD)/testkit.a $(BUILD)/common.a $(BUILD)/sources
+$(filter-out $(LACKING),$(PROGRAMS)) $(PEER_PROGRAMS) $(TEST_PROGRAMS): $(BUILD)/%: \
+    $(BUILD)/%.o $$(call archives,$$*) $(BUILD)/sources
 	$(LINK)
 
 .PHONY: test-programs
