@@ -9,6 +9,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
+.SECONDARY:
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

@@ -11,7 +11,8 @@ enum option_type {
     OPTION_FLAG,    /* bool: true when given */
     OPTION_NUMBER,  /* unsigned long: a whole number from min to max */
     OPTION_DECIMAL, /* double: a number from min to max, such as 0.25 */
-    OPTION_TEXT,    /* const char *: points into argv */
+    OPTION_TEXT,    /* const char *: points into argv, or into the text of a file */
+    OPTION_FILE,    /* const char *: a file of further options, see options_parse */
 };
 
 /* One option.  A table of them ends with one whose name is NULL. */
@@ -32,6 +33,9 @@ struct option_spec {
  * --help prints the tables with their defaults and exits 0.  Bad usage - an unknown option, a
  * missing or impossible value, an argument that is no option - prints one line that names the
  * fault and exits 2.
+ *
+ * A file of options has one a line, "name value" or "name = value"; a flag stands alone, and a line
+ * that begins with # is a comment.  What the command line says wins over it.
  */
 void options_parse(int argc, char **argv, const char *summary, const struct option_spec *table,
                    const struct option_spec *more);

@@ -45,6 +45,8 @@ struct reactor {
     size_t capacity;     /* of both */
     uint64_t batch;      /* waits so far */
     bool stopping;
+    reactor_call *each_turn; /* or NULL */
+    void *each_turn_context;
 
     struct reactor_timer **timers; /* a binary heap on due, from place 1 */
     size_t timer_count, timer_capacity;
@@ -334,9 +336,17 @@ int reactor_run(struct reactor *r)
         for (int i = 0; i < n && !r->stopping; i++)
             deliver(r, &r->ready[i]);
         timers_run(r);
+        if (r->each_turn != NULL && !r->stopping)
+            r->each_turn(r, r->each_turn_context);
     }
     r->stopping = false;
     return 0;
+}
+
+void reactor_each_turn(struct reactor *r, reactor_call *call, void *context)
+{
+    r->each_turn = call;
+    r->each_turn_context = context;
 }
 
 void reactor_stop(struct reactor *r)

@@ -7,6 +7,7 @@
  *   reactor_watch, reactor_unwatch       a handler for a descriptor
  *   reactor_timer_start, _cancel         a call when a time has come
  *   reactor_signal                       a call when a signal has arrived
+ *   reactor_each_turn                    a call at the end of every turn
  *   reactor_post                         a call in the loop's thread, from any thread
  *
  * Handlers run one at a time in the thread that runs the loop, and must not block.
@@ -101,6 +102,11 @@ void reactor_timer_cancel(struct reactor *r, struct reactor_timer *t);
  * signalfd(2).
  */
 int reactor_signal(struct reactor *r, int number, reactor_call *call, void *context);
+
+/* reactor_each_turn - call call(r, context) at the end of each turn, after all handlers and timers,
+ * before the loop waits again: the place for what many handlers have put off.  One call; another
+ * takes its place, NULL none. */
+void reactor_each_turn(struct reactor *r, reactor_call *call, void *context);
 
 /*
  * reactor_post - call call(r, context) in the loop's thread, soon; from any thread.
