@@ -148,9 +148,12 @@ static void parse_file(const struct all *all, const char *path)
     if (file == NULL)
         options_fail("%s: %s", path, strerror(errno));
     errno = 0;
-    if (getdelim(&text, &size, '\0', file) == -1 && errno != 0)
+    bool empty = getdelim(&text, &size, '\0', file) == -1;
+    if (empty && errno != 0)
         options_fail("%s: %s", path, strerror(errno));
     fclose(file);
+    if (empty)
+        return;
     int number = 1;
     for (char *line = text, *next; line != NULL; line = next, number++) {
         if ((next = strchr(line, '\n')) != NULL)

@@ -9,7 +9,9 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Parse a command line with two tables and print what it said, or whatever options_parse does. */
 static void parse(void *words)
@@ -145,6 +147,93 @@ START_TEST(fail_exits_2)
 }
 END_TEST
 
+static char written[64];
+
+static void remove_written(void)
+{
+    unlink(written);
+}
+
+/* Parse --config FILE, with a port on the command line as well, and print what holds. */
+static void parse_with_file(void *text)
+{
+    char path[] = "/tmp/options_test.XXXXXX";
+    int fd = mkstemp(path);
+    FILE *file = fd != -1 ? fdopen(fd, "w") : NULL;
+    if (file == NULL || fputs(text, file) == EOF || fclose(file) == EOF)
+        _exit(98);
+    bool loud = false;
+    unsigned long port = 8888;
+    double rate = 1.5;
+    const char *host = "localhost";
+    const char *config = NULL;
+    const struct option_spec table[] = {
+        {"port", "PORT", OPTION_NUMBER, &port, 1, 65535, "port to use"},
+        {"host", "HOST", OPTION_TEXT, &host, 0, 0, "host to use"},
+        {"rate", "R", OPTION_DECIMAL, &rate, 0, 1000, "how fast"},
+        {"loud", NULL, OPTION_FLAG, &loud, 0, 0, "say more"},
+        {"config", "FILE", OPTION_FILE, &config, 0, 0, "options"},
+        {0},
+    };
+    char *argv[] = {"program", "--port", "7", "--config", path, NULL};
+    snprintf(written, sizeof written, "%s", path);
+    atexit(remove_written); /* a complaint exits */
+    options_parse(5, argv, "a program to be tested", table, NULL);
+    printf("%lu %s %g %s\n", port, host, rate, loud ? "loud" : "still");
+}
+
+static const struct {
+    const char *text;
+    int status;
+    const char *said;
+} files[] = {
+    {"", 99, "7 localhost 1.5 still\n"},
+    {"host = ::1\n# host x\n\n  rate\t2\r\nloud", 99, "7 ::1 2 loud\n"},
+    {"port 9\n", 99, "7 localhost 1.5 still\n"}, /* the command line wins */
+    {"host a b \n", 99, "7 a b 1.5 still\n"},
+    {"\nport 0\n", 2, ":2: port: '0' is not a whole number from 1 to 65535"},
+    {"speed 3\n", 2, ":1: 'speed' is not an option of a file"},
+    {"config other\n", 2, ":1: 'config' is not an option of a file"},
+    {"host\n", 2, ":1: host needs a value"},
+    {"loud yes\n", 2, ":1: loud takes no value"},
+};
+
+START_TEST(file_of_options)
+{
+    struct subject_outcome o;
+    char text[128];
+    snprintf(text, sizeof text, "%s", files[_i].text);
+    if (!subject_call(&o, parse_with_file, text))
+        ck_abort_msg("%s", fault_text());
+    ck_assert_int_eq(o.status, files[_i].status);
+    if (strstr(o.status == 99 ? o.out : o.err, files[_i].said) == NULL)
+        ck_abort_msg("no '%s' in: %s%s", files[_i].said, o.out, o.err);
+}
+END_TEST
+
+static void parse_missing_file(void *path)
+{
+    const char *config = NULL;
+    const struct option_spec table[] = {
+        {"config", "FILE", OPTION_FILE, &config, 0, 0, "options"},
+        {0},
+    };
+    char *argv[] = {"program", "--config", path, NULL};
+    options_parse(3, argv, "a program to be tested", table, NULL);
+}
+
+START_TEST(missing_file_is_bad_usage)
+{
+    struct subject_outcome o;
+    char path[] = "/nonexistent/options";
+    if (!subject_call(&o, parse_missing_file, path))
+        ck_abort_msg("%s", fault_text());
+    ck_assert_int_eq(o.status, 2);
+    ck_assert_str_eq(o.err, "options_test: /nonexistent/options: No such file or directory "
+                            "(try --help)\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("options");
@@ -153,6 +242,8 @@ int main(void)
     tcase_add_loop_test(all, command_line, 0, CASES);
     tcase_add_test(all, help_lists_both_tables);
     tcase_add_test(all, fail_exits_2);
+    tcase_add_loop_test(all, file_of_options, 0, sizeof files / sizeof files[0]);
+    tcase_add_test(all, missing_file_is_bad_usage);
     suite_add_tcase(suite, all);
     return suite_run("options", suite, NULL);
 }

@@ -1,7 +1,8 @@
 /*
- * hello - hold a short conversation with an echo server: the client that `make watch` shows.
+ * hello - hold a short conversation with a server: the client that `make watch` shows.
  *
- * Connects, sends "hello", reads the echo, ends its own direction and reads the end of the other.
+ * Connects, sends a line, reads the one that comes back, ends its own direction and reads the end of
+ * the other.  The line is "hello", and its echo is expected, unless another one is given.
  * It pauses before each step, so that the server, slow as it is under strace, is seen waiting.
  */
 
@@ -27,13 +28,13 @@ static void pause_before_the_next_step(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: hello HOST PORT\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: hello HOST PORT [LINE]\n");
         return 2;
     }
-    static const char hello[] = "hello\n";
-    const size_t size = sizeof hello - 1;
-    char echo[sizeof hello];
+    char line[256];
+    char reply[4096] = "";
+    size_t size = (size_t)snprintf(line, sizeof line, "%s\n", argc == 4 ? argv[3] : "hello");
 
     pause_before_the_next_step();
     int fd = net_connect_or_die(argv[1], argv[2]);
@@ -41,21 +42,26 @@ int main(int argc, char **argv)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 
     pause_before_the_next_step();
-    if (net_write_all(fd, hello, size) == -1)
+    if (size >= sizeof line || net_write_all(fd, line, size) == -1)
         die("cannot send");
-    ssize_t n = net_read_all(fd, echo, size);
+    size_t got = 0;
+    ssize_t n = 0;
+    do {
+        n = net_read_all(fd, reply + got, 1);
+        got += n == 1;
+    } while (n == 1 && reply[got - 1] != '\n' && got < sizeof reply - 1);
     if (n == -1 && errno == EAGAIN) {
         errno = 0;
-        die("timed out after %d s waiting for the echo", PATIENCE_S);
+        die("timed out after %d s waiting for the reply", PATIENCE_S);
     }
-    if (n != (ssize_t)size || memcmp(echo, hello, size) != 0) {
+    if (n != 1 || (argc == 3 && strcmp(reply, line) != 0)) {
         errno = n == -1 ? errno : 0;
-        die("no echo came back");
+        die("no reply came back");
     }
 
     pause_before_the_next_step();
     shutdown(fd, SHUT_WR);
-    n = net_read_all(fd, echo, size);
+    n = net_read_all(fd, reply, 1);
     if (n != 0) {
         errno = n == -1 && errno != EAGAIN ? errno : 0;
         die("the server did not close within %d s", PATIENCE_S);

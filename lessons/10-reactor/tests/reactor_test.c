@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -398,6 +399,46 @@ START_TEST(signals_arrive_in_the_loop)
 }
 END_TEST
 
+struct turns {
+    int fd;
+    int handled, ended;
+};
+
+static void count_handled(struct reactor *r, int fd, unsigned events, void *context)
+{
+    struct turns *t = context;
+    eventfd_t count;
+    ck_assert_uint_eq(events, REACTOR_READ);
+    ck_assert_int_eq(eventfd_read(fd, &count), 0);
+    ck_assert_int_eq(t->ended, t->handled); /* each turn before this one has ended */
+    t->handled++;
+    (void)r;
+}
+
+/* Write again until there have been three turns. */
+static void end_turn(struct reactor *r, void *context)
+{
+    struct turns *t = context;
+    ck_assert_int_eq(t->handled, ++t->ended);
+    if (t->ended < 3)
+        ck_assert_int_eq(eventfd_write(t->fd, 1), 0);
+    else
+        reactor_stop(r);
+}
+
+START_TEST(each_turn_ends_behind_its_handlers)
+{
+    struct reactor *r = open_reactor(_i);
+    struct turns t = {.fd = eventfd(1, EFD_NONBLOCK)};
+    ck_assert_int_eq(reactor_watch(r, t.fd, REACTOR_READ, count_handled, &t), 0);
+    reactor_each_turn(r, end_turn, &t);
+    run(r);
+    ck_assert_int_eq(t.ended, 3);
+    reactor_free(r);
+    close(t.fd);
+}
+END_TEST
+
 START_TEST(a_stop_before_the_run_is_not_lost)
 {
     struct reactor *r = open_reactor(_i);
@@ -421,6 +462,7 @@ int main(void)
     tcase_add_loop_test(backends, a_timer_may_start_itself_again, 0, BACKENDS);
     tcase_add_loop_test(backends, calls_posted_from_a_thread_arrive_in_order, 0, BACKENDS);
     tcase_add_loop_test(backends, signals_arrive_in_the_loop, 0, BACKENDS);
+    tcase_add_loop_test(backends, each_turn_ends_behind_its_handlers, 0, BACKENDS);
     tcase_add_loop_test(backends, a_stop_before_the_run_is_not_lost, 0, BACKENDS);
     suite_add_tcase(suite, backends);
     return suite_run("lessons/10-reactor", suite, NULL);
