@@ -21,7 +21,7 @@ enum { TREE_MAX = 1024 }; /* processes of one tree */
 struct status {
     char state;
     pid_t parent;
-    long threads, pages;
+    long threads;
 };
 
 static bool read_status(pid_t pid, struct status *s)
@@ -41,13 +41,8 @@ static bool read_status(pid_t pid, struct status *s)
     char *next = NULL;
     s->state = rest[2];
     s->parent = (pid_t)strtol(rest + 3, &next, 10); /* the 4th field */
-    for (int field = 5; field <= 24; field++) {
-        long value = strtol(next, &next, 10);
-        if (field == 20)
-            s->threads = value;
-        if (field == 24)
-            s->pages = value;
-    }
+    for (int field = 5; field <= 20; field++)
+        s->threads = strtol(next, &next, 10); /* the 20th */
     return s->state != 'Z' && s->state != 'X';
 }
 
@@ -112,10 +107,47 @@ struct proc_facts proc_tree(pid_t root)
         sum.processes++;
         sum.cpu_ns += cpu_time(members[i]);
         sum.threads += s.threads;
-        sum.rss += s.pages * sysconf(_SC_PAGESIZE);
         sum.descriptors += count_descriptors(members[i]);
     }
     return sum;
+}
+
+/* The line "Rss: N kB" of /proc/PID/smaps_rollup, in bytes. */
+static long resident(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    char line[256];
+    long kb = 0;
+    while (kb == 0 && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "Rss:", 4) == 0)
+            kb = strtol(line + 4, NULL, 10);
+    fclose(file);
+    return kb * 1024;
+}
+
+long proc_memory(pid_t root)
+{
+    pid_t members[TREE_MAX];
+    size_t count = list_tree(root, members);
+    long sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += resident(members[i]);
+    return sum;
+}
+
+bool proc_children_wait(pid_t root)
+{
+    pid_t members[TREE_MAX];
+    size_t count = list_tree(root, members);
+    struct status s;
+    for (size_t i = 1; i < count; i++)
+        if (read_status(members[i], &s) && s.state != 'S')
+            return false;
+    return true;
 }
 
 bool proc_alive(pid_t pid)

@@ -17,11 +17,18 @@ struct proc_facts {
     long processes;   /* root included */
     long threads;     /* of all of them */
     long descriptors; /* open ones, of all of them */
-    long rss;         /* resident bytes; a page that they share counts for each */
 };
 
 /* proc_tree - the facts of root and all its descendants, summed. */
 struct proc_facts proc_tree(pid_t root);
+
+/* proc_memory - the resident bytes of root and all its descendants, page by page; one that they
+ * share counts for each.  What /proc/PID/stat says is off by some hundred KB. */
+long proc_memory(pid_t root);
+
+/* proc_children_wait - true if each descendant of root sleeps: those that were just started have
+ * opened what they need, and wait for something to do. */
+bool proc_children_wait(pid_t root);
 
 /* proc_children - write the children of parent, at most room of them.  Returns how many it
  * wrote; a zombie is none. */

@@ -29,7 +29,8 @@ struct promise {
 extern const struct promise promises[];
 extern const size_t promise_count;
 
-/* promise_start - start a model's server with a free port and the promise's arguments. */
+/* promise_start - start a model's server with a free port and the promise's arguments, and wait until
+ * it and its workers wait. */
 bool promise_start(const struct promise *p, const struct model *m, struct subject *s);
 
 /* promise_skipped - why the promise that returned true last could not be tested here; NULL if it
