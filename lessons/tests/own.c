@@ -17,6 +17,17 @@
 
 /* ---- select ------------------------------------------------------------------------------- */
 
+struct crowded {
+    pid_t pid;
+    long most; /* descriptors, that it shall not have any more */
+};
+
+static bool has_room(void *argument)
+{
+    const struct crowded *c = argument;
+    return proc_tree(c->pid).descriptors < c->most;
+}
+
 /* Some clients get a descriptor that no fd_set can hold.  Those it refuses, and says why; the
  * others never notice. */
 static bool refuses_high_descriptors(const struct model *m)
@@ -35,7 +46,10 @@ static bool refuses_high_descriptors(const struct model *m)
         kept = fault("does not say why it refuses, but: %s", errors);
     kept = kept && peers_exchange(peers, SURELY_FIT, 100);
     peers_close(peers, CLIENTS);
-    kept = kept && peer_open(&peers[0], &s) && peer_exchange(&peers[0], 100);
+    /* Not before it has noticed that they are gone is there a descriptor that fits. */
+    struct crowded c = {.pid = s.pid, .most = SURELY_FIT};
+    kept = kept && wait_until(has_room, &c, "the clients who left to be closed") &&
+           peer_open(&peers[0], &s) && peer_exchange(&peers[0], 100);
     peer_close(&peers[0]);
     kept = kept && subject_stop(&s);
     subject_kill(&s);

@@ -179,6 +179,7 @@ int main(int argc, char **argv)
         }
     suite_add_tcase(suite, own);
     TCase *limits = tcase_create("limits");
+    tcase_set_timeout(limits, SUITE_TIMEOUT);
     tcase_add_loop_test(limits, limits_name_promises, 0, (int)model_count);
     suite_add_tcase(suite, limits);
     return suite_run("servers", suite, report);
