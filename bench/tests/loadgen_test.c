@@ -170,17 +170,19 @@ struct lie {
     void (*serve)(int);
     int errors;
     const char *said;
+    const char *timeout; /* seconds: short only for those that keep silent */
 };
 
 static const struct lie lies[] = {
-    {"wrong byte", wrong_byte, 1, "a wrong byte"},
-    {"an old message again", old_message, 1, "a wrong byte"},
-    {"short reply, then closed", short_and_close, 1, "closed before its reply was whole"},
-    {"short reply, then silence", short_and_silent, 1, "timed out waiting for a reply"},
-    {"silence", silent, 1, "timed out waiting for a reply"},
-    {"reset", reset, 1, "Connection reset by peer"},
-    {"one byte more", one_byte_more, 1, "more bytes came back than were sent"},
-    {"closed at once", close_at_once, 1, NULL}, /* an end of file, or a reset: whichever is first */
+    {"wrong byte", wrong_byte, 1, "a wrong byte", "10"},
+    {"an old message again", old_message, 1, "a wrong byte", "10"},
+    {"short reply, then closed", short_and_close, 1, "closed before its reply was whole", "10"},
+    {"short reply, then silence", short_and_silent, 1, "timed out waiting for a reply", "0.3"},
+    {"silence", silent, 1, "timed out waiting for a reply", "0.3"},
+    {"reset", reset, 1, "Connection reset by peer", "10"},
+    {"one byte more", one_byte_more, 1, "more bytes came back than were sent", "10"},
+    /* an end of file, or a reset: whichever is first */
+    {"closed at once", close_at_once, 1, NULL, "10"},
 };
 enum { LIES = sizeof lies / sizeof lies[0] };
 
@@ -191,7 +193,7 @@ START_TEST(notices_the_lie)
     char port[8];
     pid_t liar = start_liar(lie->serve, port);
     run_loadgen(&o, SUBJECT_ARGS("--port", port, "--connections", "1", "--messages", "10",
-                                 "--timeout", "0.3", "--json"));
+                                 "--timeout", lie->timeout, "--json"));
     stop_liar(liar);
     ck_assert_msg(o.status == 1, "%s: exit %d", lie->name, o.status);
     ck_assert_msg(field(&o, "errors") == lie->errors, "%s: %s", lie->name, o.out);
@@ -304,11 +306,16 @@ START_TEST(counts_messages)
 }
 END_TEST
 
+/* The law is of what goes on for long.  In one second, a beginning or an end in which the machine is
+ * busy with something else counts; a generator that counts wrongly never obeys it. */
 START_TEST(obeys_littles_law)
 {
     struct subject_outcome o;
-    run_on_server(&o, SUBJECT_ARGS("--connections", "100", "--duration", "1"));
-    double in_flight = field(&o, "mean_us") * field(&o, "qps") / 1e6;
+    double in_flight = 0;
+    for (int i = 0; i < 3 && (in_flight <= 95 || in_flight >= 105); i++) {
+        run_on_server(&o, SUBJECT_ARGS("--connections", "100", "--duration", "1"));
+        in_flight = field(&o, "mean_us") * field(&o, "qps") / 1e6;
+    }
     ck_assert_msg(in_flight > 95 && in_flight < 105, "%.1f in flight, not 100: %s", in_flight,
                   o.out);
 }
@@ -386,18 +393,26 @@ START_TEST(says_when_descriptors_do_not_suffice)
 }
 END_TEST
 
+/* Press ctrl-C, after a hundred messages: the process group gets it, of which only loadgen does not
+ * ignore it. */
+static void interrupt(int cfd)
+{
+    echo(cfd, 100);
+    kill(0, SIGINT);
+    honest(cfd);
+}
+
 START_TEST(interrupted_it_prints_what_it_has)
 {
     struct subject_outcome o;
-    char command[5000];
-    struct subject server;
-    ck_assert(subject_start(&server, epoll_server, SUBJECT_ARGS("--port", "0", "--quiet"), 0));
-    snprintf(command, sizeof command,
-             "timeout --signal=INT 0.5 '%s' --port %s --duration 60 --json", loadgen, server.port);
-    ck_assert(subject_run(&o, "/bin/sh", SUBJECT_ARGS("-c", command)));
+    char port[8];
+    signal(SIGINT, SIG_IGN);
+    pid_t server = start_liar(interrupt, port);
+    run_loadgen(&o,
+                SUBJECT_ARGS("--port", port, "--connections", "1", "--duration", "60", "--json"));
+    stop_liar(server);
     ck_assert_msg(field(&o, "messages") > 0 && field(&o, "errors") == 0, "%s", o.out);
     ck_assert_msg(field(&o, "seconds") < 30, "%s", o.out);
-    ck_assert(subject_stop(&server));
 }
 END_TEST
 
