@@ -10,16 +10,20 @@
  */
 
 #include "claim.h"
+#include "clock.h"
 #include "die.h"
 #include "net.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LISTENERS = 4, QUEUED = 100, MOST = 1000, SPARE = 64 };
+enum { LISTENERS = 4, QUEUED = 100, MOST = 1000, SPARE = 64, PATIENCE = 10 };
 
 static const struct claim claim = {
     "SO_REUSEPORT balances load",
@@ -39,11 +43,30 @@ static void listen_all(void)
     }
 }
 
-/* Connections wait in the queues of the listeners, since nobody accepts them yet. */
+/* The connections in the queues of all listeners; of a listener tcpi_unacked is the queue. */
+static int queued(void)
+{
+    int count = 0;
+    for (int i = 0; i < LISTENERS; i++) {
+        struct tcp_info info = {0};
+        socklen_t length = sizeof info;
+        if (getsockopt(listeners[i], IPPROTO_TCP, TCP_INFO, &info, &length) == -1)
+            die("TCP_INFO");
+        count += (int)info.tcpi_unacked;
+    }
+    return count;
+}
+
+/* Connections wait in the queues of the listeners, since nobody accepts them yet; connect can return a
+ * moment before that. */
 static void connect_all(int count)
 {
     for (int i = 0; i < count; i++)
         clients[i] = net_connect_or_die("127.0.0.1", port);
+    errno = 0;
+    for (int64_t begin = clock_now(); queued() < count;)
+        if (clock_now() - begin > PATIENCE * 1000000000LL)
+            die("timed out after %d s waiting for %d connections to be queued", PATIENCE, count);
 }
 
 /* Accept what is queued on each listener, and close it.  Returns the largest number; smallest and

@@ -11,15 +11,17 @@
 #include "die.h"
 #include "net.h"
 
+#include <errno.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SMALL = 16384, LARGE = 1000000, TURNS = 100, PIECE = 65536 };
+enum { SMALL = 16384, LARGE = 1000000, TURNS = 100, PIECE = 65536, PATIENCE_MS = 10000 };
 
 static const struct claim claim = {
     "SO_RCVBUF sets the receive buffer",
@@ -40,6 +42,14 @@ static int buffer(int fd)
     return size;
 }
 
+static void await(int fd, short event)
+{
+    struct pollfd watched = {.fd = fd, .events = event};
+    errno = 0;
+    if (poll(&watched, 1, PATIENCE_MS) != 1)
+        die("timed out after %d ms waiting for bytes to pass", PATIENCE_MS);
+}
+
 /* The largest window that the reader grants the writer while much is sent and read. */
 static unsigned largest_window(int writer, int reader)
 {
@@ -50,8 +60,10 @@ static unsigned largest_window(int writer, int reader)
     for (int i = 0; i < TURNS; i++) {
         struct tcp_info info = {0};
         socklen_t length = sizeof info;
+        await(writer, POLLOUT);
         while (send(writer, piece, sizeof piece, 0) > 0)
             ;
+        await(reader, POLLIN);
         while (recv(reader, piece, sizeof piece, 0) > 0)
             ;
         if (getsockopt(writer, IPPROTO_TCP, TCP_INFO, &info, &length) == -1)
