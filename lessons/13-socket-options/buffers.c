@@ -69,11 +69,11 @@ static struct pair pair_with(int before, int after)
 static void fill(const char *name, int before, int after)
 {
     struct pair p = pair_with(before, after);
-    const int64_t quiet = 50 * 1000000; /* nothing has moved for so long: it is full */
+    const int quiet = 50; /* looks, 1 ms apart, at which nothing has moved: it is full */
     unsigned window = 0;
     int received = 0;
     int seen = -1;
-    for (int64_t moved = clock_now(); clock_now() < moved + quiet;) {
+    for (int unmoved = 0; unmoved < quiet; pause_briefly()) {
         unsigned offered = tcp_state(p.near).tcpi_snd_wnd;
         window = offered > window ? offered : window;
         while (send(p.near, chunk, sizeof chunk, MSG_DONTWAIT) > 0)
@@ -82,8 +82,7 @@ static void fill(const char *name, int before, int after)
             die("send");
         if (ioctl(p.far, FIONREAD, &received) == -1)
             die("FIONREAD");
-        if (received != seen)
-            moved = clock_now();
+        unmoved = received == seen ? unmoved + 1 : 0;
         seen = received;
     }
     printf("%-30s %9d %9d %14u %12d\n", name, option_get(p.far, SOL_SOCKET, SO_RCVBUF),

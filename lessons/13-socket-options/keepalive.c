@@ -191,8 +191,11 @@ int main(int argc, char **argv)
     connect_subjects(n);
     vanish(n);
 
-    const double limit = (double)(idle + interval * count) + 0.7;
-    for (int64_t start = clock_now(); seconds_since(start) < limit; pause_briefly())
+    const double limit = (double)(idle + interval * count) + 0.7, patience = 5;
+    for (int64_t start = clock_now();
+         seconds_since(start) < limit ||
+         (!subjects[SILENT].ended && seconds_since(start) < limit + patience);
+         pause_briefly())
         for (int i = 0; i < SUBJECTS; i++)
             if (!subjects[i].ended)
                 look_at(&subjects[i]);

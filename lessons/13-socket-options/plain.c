@@ -67,24 +67,36 @@ struct pair plain_pair(void)
     return (struct pair){near, far};
 }
 
-/* One look at the table: "sl local:port remote:port state ...", in hexadecimal. */
-bool plain_in_time_wait(int port, int peer_port)
+/* One look at the table: "sl local:port remote:port state ...", in hexadecimal.  Returns the state,
+ * as the kernel's enum has it, or 0 if the connection is not there. */
+static unsigned state_of(int port, int peer_port)
 {
     FILE *table = fopen("/proc/net/tcp", "re");
     if (table == NULL)
         die("/proc/net/tcp");
-    const unsigned time_wait = 6; /* TCP_TIME_WAIT in the kernel's enum */
-    bool found = false;
+    unsigned found = 0;
     char line[256];
-    while (!found && fgets(line, sizeof line, table) != NULL) {
+    while (found == 0 && fgets(line, sizeof line, table) != NULL) {
         unsigned local = 0;
         unsigned remote = 0;
         unsigned state = 0;
-        found = sscanf(line, " %*u: %*x:%x %*x:%x %x", &local, &remote, &state) == 3 &&
-                local == (unsigned)port && remote == (unsigned)peer_port && state == time_wait;
+        if (sscanf(line, " %*u: %*x:%x %*x:%x %x", &local, &remote, &state) == 3 &&
+            local == (unsigned)port && remote == (unsigned)peer_port)
+            found = state;
     }
     fclose(table);
     return found;
+}
+
+bool plain_in_time_wait(int port, int peer_port)
+{
+    const unsigned gone = 0, time_wait = 6; /* TCP_TIME_WAIT */
+    unsigned state = state_of(port, peer_port);
+    for (int64_t deadline = deadline_in(10); state != gone && state != time_wait;) {
+        pause_until(deadline, "a connection to be over");
+        state = state_of(port, peer_port);
+    }
+    return state == time_wait;
 }
 
 int option_get(int fd, int level, int option)

@@ -46,8 +46,8 @@ int plain_accept(int lfd);
 /* plain_pair - a connection that nothing else knows; the near end has connected. */
 struct pair plain_pair(void);
 
-/* plain_in_time_wait - whether the connection from one port to another of this machine is remembered
- * as TIME_WAIT, by /proc/net/tcp: see proc(5). */
+/* plain_in_time_wait - whether the connection from one port to another of this machine, which both ends
+ * have closed, is remembered as TIME_WAIT once it is over: by /proc/net/tcp, see proc(5). */
 bool plain_in_time_wait(int port, int peer_port);
 
 /* option_get - an option's value, as getsockopt(2) tells it now. */

@@ -58,7 +58,7 @@ static void fill_queues(int count, unsigned queued[LISTENERS])
     for (int i = 0; i < count; i++)
         clients[i] = plain_connect(listeners[0]);
     unsigned sum = 0;
-    for (int64_t deadline = deadline_in(2); sum < (unsigned)count;) {
+    for (int64_t deadline = deadline_in(10); sum < (unsigned)count;) {
         pause_until(deadline, "all to be queued");
         sum = 0;
         for (int i = 0; i < LISTENERS; i++)
@@ -116,7 +116,7 @@ static void close_one(int count)
         served += drain(listeners[i]); /* and resets them, in its turn */
 
     int ended = 0;
-    for (int64_t deadline = deadline_in(2); ended < count;) {
+    for (int64_t deadline = deadline_in(10); ended < count;) {
         pause_until(deadline, "all to be reset");
         for (int i = 0; i < count; i++)
             if (clients[i] != -1 && is_reset(clients[i])) {
