@@ -12,14 +12,14 @@ export BUILD=$build
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# gives STATUS COMMAND...: it exits so within 60 s; what it printed is in $scratch/out.
+# gives STATUS COMMAND...: it exits so within 120 s; what it printed is in $scratch/out.
 gives() {
     local status=$1 got
     shift
-    timeout 60 "$@" > "$scratch/out" 2> "$scratch/err"
+    timeout 120 "$@" > "$scratch/out" 2> "$scratch/err"
     got=$?
     cat "$scratch/out" "$scratch/err"
-    [ "$got" -ne 124 ] || echo "timed out after 60 s waiting for its end"
+    [ "$got" -ne 124 ] || echo "timed out after 120 s waiting for its end"
     [ "$got" -eq "$status" ] || { echo "exit status $got, not $status"; return 1; }
 }
 
@@ -31,7 +31,7 @@ one_row() {
 }
 
 in_form() { # STATUS: what the program that ran last exited with
-    [ "$1" -eq 124 ] && echo "timed out after 60 s waiting for its end"
+    [ "$1" -eq 124 ] && echo "timed out after 120 s waiting for its end"
     [ "$1" -eq 0 ] || [ "$1" -eq 77 ] || { cat "$scratch/out" "$scratch/err"; echo "exit status $1"; return 1; }
     one_row
 }
@@ -45,7 +45,7 @@ for file in lessons/[0-9]*/claim*; do
 done
 for program in "${claims[@]}"; do
     name=${program#"$build/"}
-    timeout 60 "$program" > "$scratch/out" 2> "$scratch/err"
+    timeout 120 "$program" > "$scratch/out" 2> "$scratch/err"
     status=$?
     check "$name" in_form "$status"
     [ "$status" -ne 77 ] || skip "$name: the measurement" "$(cut -f 2 "$scratch/out")"

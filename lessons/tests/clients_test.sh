@@ -82,8 +82,8 @@ check nonblocking-name gives 0 'recv +5 bytes' -- "$nonblocking" --port "$port" 
 hold
 check second-client-hangs gives 1 '^connect .* connected' '^send .* 5 bytes$' \
     '^client: recv: Connection timed out$' -- "$blocking" --port "$port" --timeout 0.3
-check second-client-gives-up gives 1 'SO_ERROR +0: connected' 'poll +nothing within 0.3 s' \
-    '^client: recv: Connection timed out$' -- "$nonblocking" --port "$port" --timeout 0.3
+check second-client-gives-up gives 1 'SO_ERROR +0: connected' 'poll +nothing within 1 s' \
+    '^client: recv: Connection timed out$' -- "$nonblocking" --port "$port" --timeout 1
 stop "$holder"
 holder=''
 check first-client-gone gives 0 '^recv .* 5 bytes' -- "$blocking" --port "$port" --timeout 20
@@ -105,7 +105,7 @@ done
 stop "$holder"
 holder=''
 
-start 05-epoll-lt --work 20000 # so that the echo is not there at once
+start 05-epoll-lt --work 300000 # so that the echo is not there at once, however busy the machine is
 check nonblocking-echo gives 0 'connect +EINPROGRESS' 'poll +ready: POLLOUT$' \
     'SO_ERROR +0: connected' 'send +5 bytes' 'recv +EAGAIN' 'poll +ready: POLLIN' \
     'recv +5 bytes' -- "$nonblocking" --port "$port"
@@ -137,10 +137,10 @@ holds() { # a condition in awk
     awk "BEGIN { exit !($1) }" || { echo "not so: $1"; return 1; }
 }
 until='nonblocking, until it is there'
-# The delay begins a moment before the call that waits.
-check recv-wait-blocks holds "$(figure blocking 1) == 1 && $(figure blocking 2) > 200"
+# The delay begins before the call that waits: a moment, or more on a busy machine.
+check recv-wait-blocks holds "$(figure blocking 1) == 1 && $(figure blocking 2) > 100"
 check recv-wait-once holds "$(figure 'nonblocking, once' 2) < 250"
-check recv-wait-polls holds "$(figure "$until" 1) > 100 && $(figure "$until" 2) > 200"
+check recv-wait-polls holds "$(figure "$until" 1) > 100 && $(figure "$until" 2) > 100"
 check recv-wait-burns holds "$(figure "$until" 3) > 4 * $(figure blocking 3)"
 check recv-wait-sleeps holds "$(figure "$until" 3) > 4 * $(figure 'nonblocking, after poll' 3)"
 
