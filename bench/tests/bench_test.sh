@@ -40,14 +40,14 @@ no_models() {
     rm -rf "${lessons:?}"/* "${fake:?}/lessons"/*
 }
 
-# gives STATUS PATTERN COMMAND...: it exits so within 60 s, and its output has the pattern.
+# gives STATUS PATTERN COMMAND...: it exits so within 200 s, and its output has the pattern.
 gives() {
     local status=$1 pattern=$2 got
     shift 2
-    timeout 60 "$@" > "$scratch/out" 2>&1
+    timeout 200 "$@" > "$scratch/out" 2>&1
     got=$?
     cat "$scratch/out"
-    [ "$got" -ne 124 ] || echo "timed out after 60 s waiting for its end"
+    [ "$got" -ne 124 ] || echo "timed out after 200 s waiting for its end"
     [ "$got" -eq "$status" ] || { echo "exit status $got, not $status"; return 1; }
     grep -qE -- "$pattern" "$scratch/out" || { echo "no line with: $pattern"; return 1; }
 }
@@ -55,12 +55,12 @@ gives() {
 # No process is left whose command line names our folder.
 nothing_runs() {
     local i left
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 300; i++)); do
         left=$(grep -laF "$fake/" /proc/[0-9]*/cmdline 2> /dev/null)
         [ -n "$left" ] || return 0
         read -r -t 0.1 <> <(:) # those that were told to end may need a moment
     done
-    echo "timed out after 10 s waiting for these to end: $left"
+    echo "timed out after 30 s waiting for these to end: $left"
     return 1
 }
 
@@ -230,11 +230,11 @@ interrupt() { # SIGNAL
     env BUILD="$fake" LESSONS="$lessons" bench/run --out "$scratch/cut.tsv" > "$scratch/out" 2>&1 &
     runner=$!
     set +m
-    for ((i = 0; i < 300 && rows < 3; i++)); do
+    for ((i = 0; i < 1000 && rows < 3; i++)); do
         rows=$(grep -c '^1' "$scratch/cut.tsv" 2> /dev/null)
         read -r -t 0.1 <> <(:)
     done
-    [ "$rows" -ge 3 ] || { echo "timed out after 30 s waiting for three rows"; return 1; }
+    [ "$rows" -ge 3 ] || { echo "timed out after 100 s waiting for three rows"; return 1; }
     kill -s "$1" "$runner"
     wait "$runner"
     status=$?

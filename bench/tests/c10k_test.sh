@@ -14,14 +14,14 @@ scratch=$(mktemp -d "$build/c10k.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 results=$scratch/c10k.tsv
 
-# gives STATUS PATTERN COMMAND...: it exits so within 100 s, and its output has the pattern.
+# gives STATUS PATTERN COMMAND...: it exits so within 200 s, and its output has the pattern.
 gives() {
     local status=$1 pattern=$2 got
     shift 2
-    timeout 100 "$@" > "$scratch/out" 2>&1
+    timeout 200 "$@" > "$scratch/out" 2>&1
     got=$?
     cat "$scratch/out"
-    [ "$got" -ne 124 ] || echo "timed out after 100 s waiting for its end"
+    [ "$got" -ne 124 ] || echo "timed out after 200 s waiting for its end"
     [ "$got" -eq "$status" ] || { echo "exit status $got, not $status"; return 1; }
     grep -qE -- "$pattern" "$scratch/out" || { echo "no line with: $pattern"; return 1; }
 }

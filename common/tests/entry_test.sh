@@ -244,11 +244,11 @@ run_until_ctrl_c() {
     make -s run "$@" ARGS='--port 0 --quiet' CFLAGS=-O0 > "$scratch/line" 2> "$scratch/errors" &
     server=$!
     set +m
-    local deadline=$((SECONDS + 20))
+    local deadline=$((SECONDS + 60))
     until grep -q listening "$scratch/line"; do
         if [ "$SECONDS" -ge "$deadline" ]; then
             kill -KILL -- "-$server"
-            echo "timed out after 20 s waiting for it to listen"
+            echo "timed out after 60 s waiting for it to listen"
             return 1
         fi
         sleep 0.02
@@ -257,7 +257,7 @@ run_until_ctrl_c() {
     while kill -0 -- "-$server" 2> /dev/null; do
         if [ "$SECONDS" -ge "$deadline" ]; then
             kill -KILL -- "-$server"
-            echo "timed out after 20 s waiting for its end"
+            echo "timed out after 60 s waiting for its end"
             return 1
         fi
         sleep 0.02
@@ -269,7 +269,7 @@ run_until_ctrl_c() {
 check run-until-ctrl-c run_until_ctrl_c LESSON=5
 check run-inside-until-ctrl-c run_until_ctrl_c -C lessons/05-epoll-lt
 check run-passes-arguments prints '^server: .*--bad' \
-    timeout 20 make -s run LESSON=5 ARGS=--bad CFLAGS=-O0 --ignore-errors
+    timeout 60 make -s run LESSON=5 ARGS=--bad CFLAGS=-O0 --ignore-errors
 
 # steps LESSON - the diff, or the word that there is none.
 steps() {
