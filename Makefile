@@ -51,7 +51,7 @@ TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TESTS))
 needs = $(strip $(if $(filter %_test common/testkit/%,$1),check) \
           $(if $(filter lessons/12-io-uring/%,$1),liburing) \
           $(if $(filter lessons/14-chat/%,$1),jansson) \
-          $(if $(filter lessons/14-chat/client lessons/14-chat/terminal,$1),libedit) \
+          $(if $(filter lessons/14-chat/client lessons/14-chat/terminal,$1),libedit tinfo) \
           $(if $(filter bench/peers/libuv%,$1),libuv) $(if $(filter bench/peers/libevent%,$1),libevent))
 
 # Those of some programs whose library is not there.
