@@ -14,11 +14,11 @@
 #include "die.h"
 #include "input.h"
 #include "link.h"
-#include "notices.h"
 #include "options.h"
 #include "printable.h"
 #include "roster.h"
 #include "terminal.h"
+#include "wording.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -95,9 +95,9 @@ static struct client {
 
 /* ---- saying things ------------------------------------------------------------------------------ */
 
-static struct notices_style style(void)
+static struct wording_style style(void)
 {
-    return (struct notices_style){.colours = me.colours,
+    return (struct wording_style){.colours = me.colours,
                                   .dated = me.terminal == NULL,
                                   .current = roster_current(&me.roster),
                                   .self = me.roster.nickname};
@@ -126,8 +126,8 @@ __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
         fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
         return;
     }
-    struct notices_style with = style();
-    char *notice = notices_own(text, &with);
+    struct wording_style with = style();
+    char *notice = wording_own(text, &with);
     if (notice != NULL)
         show(stdout, notice);
     free(notice);
@@ -224,12 +224,44 @@ static void on_quit_key(struct reactor *r, void *context)
 
 /* ---- requests ----------------------------------------------------------------------------------- */
 
+static bool is_type(const json_t *object, const char *type)
+{
+    const char *text = json_string_value(json_object_get(object, "type"));
+    return text != NULL && strcmp(text, type) == 0;
+}
+
+static bool field_is(const json_t *object, const char *name, const char *value)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL && strcasecmp(text, value) == 0;
+}
+
+/* The room that a message typed now is meant for: the one that has been asked for last, even if the
+ * server has not answered yet. */
+static const char *destination(void)
+{
+    for (size_t i = me.waiting_count; i > 0; i--)
+        if (is_type(me.waiting[i - 1].request, "join_room") && !me.waiting[i - 1].ours)
+            return json_string_value(json_object_get(me.waiting[i - 1].request, "room"));
+    return roster_current(&me.roster);
+}
+
+/* We are on the way to another room: what a script says next is meant for where we will be. */
+static bool moving(void)
+{
+    for (size_t i = 0; i < me.waiting_count; i++)
+        if (is_type(me.waiting[i].request, "join_room") ||
+            is_type(me.waiting[i].request, "leave_room"))
+            return true;
+    return false;
+}
+
 /* A filter reads its next line when there is room for one more request. */
 static void let_input(void)
 {
     if (me.input == NULL)
         return;
-    bool ready = me.joined && !me.leaving && me.waiting_count < REQUESTS &&
+    bool ready = me.joined && !me.leaving && !moving() && me.waiting_count < REQUESTS &&
                  link_queued(me.link) < LINK_QUEUE_MAX / 2;
     input_pause(me.input, !ready);
     if (input_ended(me.input) && me.joined && me.waiting_count == 0)
@@ -283,18 +315,6 @@ static void drop_waiting(void)
 {
     while (me.waiting_count > 0)
         json_decref(me.waiting[--me.waiting_count].request);
-}
-
-static bool is_type(const json_t *object, const char *type)
-{
-    const char *text = json_string_value(json_object_get(object, "type"));
-    return text != NULL && strcmp(text, type) == 0;
-}
-
-static bool field_is(const json_t *object, const char *name, const char *value)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL && strcasecmp(text, value) == 0;
 }
 
 /* ---- joining ------------------------------------------------------------------------------------ */
@@ -400,8 +420,8 @@ static void show_json(const char *line, size_t length)
 
 static void show_message(const json_t *message)
 {
-    struct notices_style with = style();
-    char *text = notices_text(message, &with);
+    struct wording_style with = style();
+    char *text = wording_of(message, &with);
     if (text != NULL)
         show(me.terminal == NULL && is_type(message, "error") ? stderr : stdout, text);
     free(text);
@@ -555,7 +575,7 @@ static void show_help(void)
 /* Returns false for a line that the user may want to keep. */
 static bool do_line(const char *line)
 {
-    struct command c = command_parse(line, &me.roster);
+    struct command c = command_parse(line, &me.roster, destination());
     switch (c.kind) {
     case COMMAND_NOTHING:
         return true;

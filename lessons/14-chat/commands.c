@@ -30,9 +30,8 @@ static void request(struct command *c, json_t *object)
         wrong(c, "that is not valid UTF-8, or memory is short: not sent");
 }
 
-static void say(struct command *c, const char *content, const struct roster *roster)
+static void say(struct command *c, const char *content, const char *room)
 {
-    const char *room = roster_current(roster);
     if (room == NULL)
         wrong(c, "you are in no room: /join one");
     else
@@ -158,13 +157,13 @@ static void run_command(struct command *c, char *line, const struct roster *rost
     free(shown);
 }
 
-struct command command_parse(const char *line, const struct roster *roster)
+struct command command_parse(const char *line, const struct roster *roster, const char *room)
 {
     struct command c = {.kind = COMMAND_NOTHING};
     if (line[strspn(line, blanks)] == '\0')
         return c;
     if (line[0] != '/' || line[1] == '/') {
-        say(&c, line + (line[0] == '/'), roster);
+        say(&c, line + (line[0] == '/'), room);
         return c;
     }
     char *copy = strdup(line);

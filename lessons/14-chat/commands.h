@@ -29,9 +29,13 @@ struct command {
     char fault[COMMANDS_FAULT_SIZE]; /* one line; safe to print */
 };
 
-/* command_parse - understand one line, of COMMANDS_LINE_MAX bytes at most; "//" at its start is a
- * message that begins with "/". */
-struct command command_parse(const char *line, const struct roster *roster);
+/*
+ * command_parse - understand one line.
+ *
+ * line  of COMMANDS_LINE_MAX bytes at most; "//" at its start is a message that begins with "/"
+ * room  where a message goes, or NULL
+ */
+struct command command_parse(const char *line, const struct roster *roster, const char *room);
 
 /* command_complete - add to found what the last word of `before` could become, with what follows it.
  * Returns the length of that word in bytes. */

@@ -47,7 +47,7 @@ struct link_events {
  * limit_ms  the time that connecting to one of the name's addresses may take
  *
  * A first attempt that fails is the only one: who has just started the program can say it better.
- * Events come from the loop, never from within a function of this module.
+ * Events come from the loop; `closed` also from link_lose.
  *
  * Returns the link, to be freed with link_free; or NULL with errno, EADDRNOTAVAIL if the name cannot
  * be resolved.

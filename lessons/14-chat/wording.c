@@ -1,6 +1,6 @@
-/* notices - the server's messages as people read them.  See notices.h. */
+/* wording - the server's messages as people read them.  See wording.h. */
 
-#include "notices.h"
+#include "wording.h"
 
 #include "printable.h"
 
@@ -16,7 +16,7 @@
 struct notice {
     FILE *out;
     const json_t *message;
-    const struct notices_style *style;
+    const struct wording_style *style;
 };
 
 static const char *field(const json_t *message, const char *name)
@@ -267,7 +267,7 @@ static notice_writer *writer_of(const char *type)
 }
 
 /* Write a notice into memory. */
-static char *notice(const json_t *message, const struct notices_style *style, notice_writer *say,
+static char *notice(const json_t *message, const struct wording_style *style, notice_writer *say,
                     const char *text)
 {
     char *bytes = NULL;
@@ -286,13 +286,13 @@ static char *notice(const json_t *message, const struct notices_style *style, no
     return NULL;
 }
 
-char *notices_text(const json_t *message, const struct notices_style *style)
+char *wording_of(const json_t *message, const struct wording_style *style)
 {
     notice_writer *say = writer_of(field(message, "type"));
     return say != NULL ? notice(message, style, say, NULL) : NULL;
 }
 
-char *notices_own(const char *text, const struct notices_style *style)
+char *wording_own(const char *text, const struct wording_style *style)
 {
     return notice(NULL, style, NULL, text);
 }
