@@ -60,11 +60,12 @@ static void refuses_each(const struct refusal *refusals, size_t count)
 
 START_TEST(only_some_requests_before_join)
 {
-    static const char *const later[] = {
-        "{'type':'nick','nickname':'eve'}", "{'type':'message','content':'x'}",
-        "{'type':'message','content':'x','room':'lobby'}",
-        "{'type':'private','to':'ann','content':'x'}", "{'type':'join_room','room':'den'}",
-        "{'type':'leave_room','room':'lobby'}"};
+    static const char *const later[] = {"{'type':'nick','nickname':'eve'}",
+                                        "{'type':'message','content':'x'}",
+                                        "{'type':'message','content':'x','room':'lobby'}",
+                                        "{'type':'private','to':'ann','content':'x'}",
+                                        "{'type':'join_room','room':'den'}",
+                                        "{'type':'leave_room','room':'lobby'}"};
     struct room_peer eve;
     begin(_i);
     must(room_connect(&eve, "eve", &server));
@@ -422,7 +423,10 @@ struct bytes {
     const char *text;
     size_t size;
 };
-#define BYTES(text) {text, sizeof text - 1}
+#define BYTES(text)           \
+    {                         \
+        text, sizeof text - 1 \
+    }
 
 static const struct bytes no_json[] = {
     /* no object */

@@ -55,10 +55,11 @@ static bool limit_is(const json_t *welcome, const char *name, double value)
 START_TEST(welcome_tells_the_limits)
 {
     struct room_peer ann;
-    must(chat_start(_i, SUBJECT_ARGS("--quiet", "--max-line", "5000", "--max-bad-lines", "7",
-                                     "--join-timeout", "11", "--idle-timeout", "33", "--rate", "9",
-                                     "--send-queue", "100000", "--drain-timeout", "3",
-                                     "--max-clients", "99"),
+    must(chat_start(_i,
+                    SUBJECT_ARGS("--quiet", "--max-line", "5000", "--max-bad-lines", "7",
+                                 "--join-timeout", "11", "--idle-timeout", "33", "--rate", "9",
+                                 "--send-queue", "100000", "--drain-timeout", "3", "--max-clients",
+                                 "99"),
                     0));
     must(room_connect(&ann, "ann", &server));
     say(&ann, "{'type':'join','nickname':'ann'}");

@@ -62,8 +62,7 @@ bool chat_come(struct room_peer *p, const char *name, const char *room);
 
 /* meet - count people come into the lobby, one after the other; those who are there see each new
  * one. */
-#define meet(people, count, ...) \
-    must(chat_meet(people, count, (const char *const[]){__VA_ARGS__}))
+#define meet(people, count, ...) must(chat_meet(people, count, (const char *const[]){__VA_ARGS__}))
 bool chat_meet(struct room_peer *people, size_t count, const char *const names[]);
 
 /* chat_serves - a new client joins, is served, and quits. */
