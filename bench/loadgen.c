@@ -12,34 +12,28 @@
  */
 
 #include "clock.h"
+#include "dial.h"
 #include "die.h"
-#include "net.h"
 #include "options.h"
 #include "samples.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 enum {
-    PERIOD = 65521,    /* bytes until a stream repeats: a prime, so that messages do not line up */
-    PIECE = 65536,     /* bytes sent or received by one call at most */
-    EVENTS = 512,      /* ready descriptors taken at once */
-    CONNECTING = 256,  /* connections being opened at the same time */
-    SPARE_FILES = 16,  /* descriptors for all else */
-    TICK_MS = 100,     /* how often a wait is interrupted to look at the clock */
-    LAST_SOURCE = 254, /* source addresses 127.0.0.1 to 127.0.0.254 */
+    PERIOD = 65521,   /* bytes until a stream repeats: a prime, so that messages do not line up */
+    PIECE = 65536,    /* bytes sent or received by one call at most */
+    EVENTS = 512,     /* ready descriptors taken at once */
+    CONNECTING = 256, /* connections being opened at the same time */
+    TICK_MS = 100,    /* how often a wait is interrupted to look at the clock */
 };
 
 struct connection {
@@ -69,11 +63,8 @@ static bool json = false;
 
 static char table[PERIOD + PIECE]; /* the streams' bytes; the tail repeats the beginning */
 static char buf[PIECE];
-static struct sockaddr_storage server;
-static socklen_t server_length;
 static struct connection *connections; /* those with traffic first, then the idle ones */
 static int epfd, timer;
-static unsigned n_source = 1; /* the last byte of the source address, see next_source */
 
 static unsigned long n_open;     /* connected and not closed again, without the idle ones */
 static unsigned long n_unopened; /* still connecting */
@@ -287,63 +278,25 @@ static void connection_receive(struct connection *c, bool ended)
     } while (c->connected && (n == -1 || n == sizeof buf || ended));
 }
 
-/* Choose the source address: the kernel's choice until it has no port left for it, then 127.0.0.2
- * and on, each of which has as many ports again.  Returns false when there is no other. */
-static bool next_source(void)
-{
-    const struct sockaddr_in *to = (const struct sockaddr_in *)&server;
-    if (server.ss_family != AF_INET || ntohl(to->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET ||
-        n_source == LAST_SOURCE)
-        return false;
-    n_source++;
-    return true;
-}
-
-static int connect_from_source(int fd)
-{
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (n_source > 1) {
-        struct sockaddr_in from = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + n_source)};
-        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-        if (bind(fd, (struct sockaddr *)&from, sizeof from) == -1)
-            return -1;
-    }
-    return connect(fd, (struct sockaddr *)&server, server_length);
-}
-
 static void connection_open(struct connection *c)
 {
-    do {
-        c->fd = socket(server.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (c->fd == -1)
-            die("cannot open connection %ld", (long)(c - connections) + 1);
-        if (connect_from_source(c->fd) == 0 || errno == EINPROGRESS) {
-            struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                        .data.ptr = c};
-            if (epoll_ctl(epfd, EPOLL_CTL_ADD, c->fd, &event) == -1)
-                die("cannot watch connection %ld", (long)(c - connections) + 1);
-            n_unopened++;
-            return;
-        }
-        int saved = errno;
-        close(c->fd);
-        c->fd = -1;
-        errno = saved;
-    } while (errno == EADDRNOTAVAIL && next_source());
-    fault(c, 1, strerror(errno));
+    c->fd = dial_start();
+    if (c->fd == -1) {
+        fault(c, 1, strerror(errno));
+        return;
+    }
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+    if (epoll_ctl(epfd, EPOLL_CTL_ADD, c->fd, &event) == -1)
+        die("cannot watch connection %ld", (long)(c - connections) + 1);
+    n_unopened++;
 }
 
-/* The outcome of a nonblocking connect is in SO_ERROR. */
 static void connection_opened(struct connection *c, uint32_t events)
 {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0)
         return;
     n_unopened--;
-    int error = 0;
-    socklen_t length = sizeof error;
-    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    int error = dial_outcome(c->fd);
     if (error != 0) {
         connection_fail(c, strerror(error));
         return;
@@ -519,36 +472,6 @@ static void fill_table(void)
         table[i] = table[i - PERIOD];
 }
 
-static void resolve_server(void)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *list = NULL;
-    char service[8];
-    snprintf(service, sizeof service, "%lu", port);
-    int error = getaddrinfo(host, service, &hints, &list);
-    if (error != 0) {
-        errno = 0;
-        die("cannot resolve %s: %s", host, gai_strerror(error));
-    }
-    memcpy(&server, list->ai_addr, list->ai_addrlen);
-    server_length = list->ai_addrlen;
-    freeaddrinfo(list);
-}
-
-/* Raise the descriptor limit as far as it goes, and say so if that is not enough. */
-static void need_descriptors(unsigned long count)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    errno = 0;
-    if (count + SPARE_FILES > limit.rlim_cur)
-        die("%lu connections need %lu descriptors, and the limit is %lu (see ulimit -n)", count,
-            count + SPARE_FILES, (unsigned long)limit.rlim_cur);
-}
-
 static void make_connections(void)
 {
     connections = calloc_or_die(n_idle + n_connections, sizeof *connections);
@@ -592,8 +515,8 @@ int main(int argc, char **argv)
         {0},
     };
     options_parse(argc, argv, "put an echo server under load and check every byte", options, NULL);
-    need_descriptors(n_idle + n_connections);
-    resolve_server();
+    dial_descriptors(n_idle + n_connections);
+    dial_server(host, port);
     fill_table();
     make_connections();
     epfd = epoll_create1(EPOLL_CLOEXEC);

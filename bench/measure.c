@@ -38,6 +38,7 @@
  */
 
 #include "clock.h"
+#include "counter.h"
 #include "die.h"
 #include "net.h"
 #include "options.h"
@@ -46,7 +47,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/perf_event.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -78,11 +78,6 @@ struct command {
     int count;
 };
 
-/* What the machine has done since it started: nanoseconds over all cores. */
-struct machine {
-    int64_t time, busy;
-};
-
 static unsigned long attach_pid = 0;
 static const char *server_core = NULL;
 static const char *generator_core = NULL;
@@ -112,22 +107,6 @@ static char **command_cut(struct command *c, char **words, char *const *end)
     for (; words < end && strcmp(*words, "--") != 0; words++)
         command_add(c, *words);
     return words < end ? words + 1 : words;
-}
-
-/* ---- the machine -------------------------------------------------------------------------- */
-
-static struct machine machine_read(void)
-{
-    unsigned long long user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0;
-    unsigned long long steal = 0;
-    FILE *f = fopen("/proc/stat", "re");
-    if (f == NULL || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
-                            &idle, &wait, &irq, &soft, &steal) != 8)
-        die("cannot read /proc/stat");
-    fclose(f);
-    int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
-    return (struct machine){clock_now() * sysconf(_SC_NPROCESSORS_ONLN),
-                            (int64_t)(user + nice + system + irq + soft + steal) * tick};
 }
 
 /* ---- processes ------------------------------------------------------------------------------ */
@@ -267,27 +246,6 @@ static pid_t start(const struct command *c, int out, const char *core, const int
 
 /* ---- system calls --------------------------------------------------------------------------- */
 
-/* Open a counter of the system calls that a process and all its descendants make, from its next
- * exec on.  Returns -1 where that is not permitted.  See perf_event_open(2). */
-static int open_counter(pid_t pid)
-{
-    static const char *const places[] = {
-        "/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
-        "/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id"};
-    long id = -1;
-    for (size_t i = 0; i < sizeof places / sizeof places[0] && id == -1; i++)
-        id = tree_proc_number(places[i], "");
-    if (id == -1)
-        return -1;
-    struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT,
-                                   .size = sizeof attr,
-                                   .config = (uint64_t)id,
-                                   .disabled = 1,
-                                   .inherit = 1,
-                                   .enable_on_exec = 1};
-    return (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-}
-
 static bool can_run(const char *program)
 {
     char path[1024];
@@ -384,7 +342,7 @@ static void server_run(struct command *c)
     if (pipe2(line, O_CLOEXEC) == -1 || pipe2(gate, O_CLOEXEC) == -1)
         die("pipe");
     if (count_syscalls) { /* is a counter permitted?  Ask for one on ourselves. */
-        int probe = open_counter(0);
+        int probe = counter_open(0, true);
         traced = probe == -1 && can_run("strace");
         if (probe != -1)
             close(probe);
@@ -393,7 +351,7 @@ static void server_run(struct command *c)
         trace(c);
     server = start(c, line[1], server_core, gate);
     if (count_syscalls && !traced)
-        counter = open_counter(server);
+        counter = counter_open(server, true);
     close(gate[0]);
     close(gate[1]);
     close(line[1]);
@@ -528,15 +486,6 @@ struct costs {
     int status;       /* the generator's */
 };
 
-/* What the counter has counted until now; -1 if there is none. */
-static int64_t counter_read(void)
-{
-    int64_t calls = -1;
-    if (counter == -1 || read(counter, &calls, sizeof calls) != sizeof calls)
-        return -1;
-    return calls;
-}
-
 static int64_t nanoseconds(struct timeval t)
 {
     return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
@@ -549,16 +498,16 @@ static struct costs run_generator(const struct command *c, pid_t root, int out)
     struct costs costs = {0};
     struct rusage usage;
     tree_read(&before, root);
-    struct machine machine_before = machine_read();
-    int64_t calls_before = counter_read();
+    struct machine machine_before = tree_machine();
+    int64_t calls_before = counter_read(counter);
     int64_t begin = clock_now();
     generator = start(c, out, generator_core, NULL);
     if (!await_end(generator, after_seconds(timeout), &costs.status, &usage))
         fail("timed out after %g s waiting for the generator to end", timeout);
     generator = 0;
     int64_t end = clock_now();
-    int64_t calls_after = counter_read();
-    struct machine machine_after = machine_read();
+    int64_t calls_after = counter_read(counter);
+    struct machine machine_after = tree_machine();
     tree_read(&after, root);
     if (kill(root, 0) == -1)
         fail("the server is gone");
@@ -566,10 +515,8 @@ static struct costs run_generator(const struct command *c, pid_t root, int out)
     costs.generator_cpu = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
     costs.syscalls = calls_before == -1 ? -1 : calls_after - calls_before;
     costs.seconds = (double)(end - begin) / 1e9;
-    double other = (double)(machine_after.busy - machine_before.busy - costs.server_cpu -
-                            costs.generator_cpu) /
-                   (double)(machine_after.time - machine_before.time);
-    costs.other_share = other > 0 ? other : 0; /* the machine counts in ticks */
+    costs.other_share = tree_other_share(&machine_before, &machine_after,
+                                         costs.server_cpu + costs.generator_cpu);
     return costs;
 }
 

@@ -1,6 +1,7 @@
 /* tree - the processes of a running server, and what they have used.  See tree.h. */
 
 #include "tree.h"
+#include "clock.h"
 #include "die.h"
 
 #include <dirent.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 pid_t tree_parent_of(pid_t pid)
 {
@@ -139,4 +141,25 @@ int tree_pin(const struct tree *t, const cpu_set_t *set)
         closedir(tasks);
     }
     return result;
+}
+
+struct machine tree_machine(void)
+{
+    unsigned long long user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0;
+    unsigned long long steal = 0;
+    FILE *f = fopen("/proc/stat", "re");
+    if (f == NULL || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
+                            &idle, &wait, &irq, &soft, &steal) != 8)
+        die("cannot read /proc/stat");
+    fclose(f);
+    int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
+    return (struct machine){clock_now() * sysconf(_SC_NPROCESSORS_ONLN),
+                            (int64_t)(user + nice + system + irq + soft + steal) * tick};
+}
+
+double tree_other_share(const struct machine *before, const struct machine *after, int64_t used)
+{
+    double other = (double)(after->busy - before->busy - used) /
+                   (double)(after->time - before->time);
+    return other > 0 ? other : 0;
 }

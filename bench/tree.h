@@ -8,6 +8,7 @@
  *   tree_threads        threads now
  *   tree_pin            keep every process and thread on some cores
  *   tree_parent_of      one process's parent
+ *   tree_machine        what the whole machine has done
  *   tree_proc_number    a number in a file of /proc
  */
 #ifndef TREE_H
@@ -53,6 +54,18 @@ int tree_pin(const struct tree *t, const cpu_set_t *set);
 
 /* tree_parent_of - a process's parent; 0 if there is no such process, or it has ended. */
 pid_t tree_parent_of(pid_t pid);
+
+/* What the machine has done since it started: nanoseconds over all cores, in steps of a tick. */
+struct machine {
+    int64_t time, busy;
+};
+
+/* tree_machine - see /proc/stat in proc(5). */
+struct machine tree_machine(void);
+
+/* tree_other_share - the share of the machine, 0 to 1, that was busy between two looks with other
+ * things than those that took `used` nanoseconds. */
+double tree_other_share(const struct machine *before, const struct machine *after, int64_t used);
 
 /* tree_proc_number - the number behind a name such as "Pss:" in a file, or -1. */
 long tree_proc_number(const char *path, const char *name);
