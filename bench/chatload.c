@@ -436,6 +436,18 @@ static void take_left(struct client *c)
         fault(c, lost, "it has left, and %lu messages from before have not come", lost);
 }
 
+/* The reply to a probe; the first one of a nats-server says that the subscription stands. */
+static void take_probed(struct client *c, int64_t now)
+{
+    if (!c->joined) {
+        take_joined(c, now);
+        return;
+    }
+    n_probed += !c->probed;
+    c->probed = true;
+    silence = 0;
+}
+
 static void take_arrival(struct client *c, const char *line, const struct arrival *a, int64_t now)
 {
     switch (a->kind) {
@@ -456,11 +468,7 @@ static void take_arrival(struct client *c, const char *line, const struct arriva
         client_say(c, protocol->answer, strlen(protocol->answer));
         break;
     case ARRIVAL_PROBED:
-        if (!c->joined)
-            take_joined(c, now);
-        else if (!c->probed)
-            n_probed++, silence = 0;
-        c->probed = c->joined;
+        take_probed(c, now);
         break;
     case ARRIVAL_FAULT:
         fault(c, 1, "the server says: %.*s", (int)a->content.length,
