@@ -35,7 +35,7 @@ bool chat_start(int backend, const char *const arguments[], rlim_t descriptors)
 
 long chat_rss(void)
 {
-    return proc_tree(server.pid).rss;
+    return proc_memory(server.pid);
 }
 
 struct level {
