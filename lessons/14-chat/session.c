@@ -17,7 +17,9 @@
 enum {
     PIECES = 64,             /* spans in one system call */
     ANSWERS_HIGH = 64 << 10, /* with so much waiting for it, a client's next line waits as well */
-    LINGER_S = 1,            /* how long a client that was told good-bye may take to close */
+    /* how long a client that was told good-bye may take to close; and when the server ends */
+    LINGER_MS = 1000,
+    LINGER_LAST_MS = 100,
     SECOND = 1000000000
 };
 
@@ -64,7 +66,7 @@ static int64_t next_due(const struct session *s)
     if (s->state == SESSION_FINISHING)
         return after(s->since, limits.drain_timeout);
     if (s->state == SESSION_LINGERING)
-        return after(s->since, LINGER_S);
+        return s->since + (s->hub->closing ? LINGER_LAST_MS : LINGER_MS) * (SECOND / 1000);
     if (!session_joined(s) && limits.join_timeout > 0)
         due = after(s->since, limits.join_timeout);
     else if (session_joined(s) && s->pinged)
