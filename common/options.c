@@ -33,7 +33,8 @@ static void print_option(const struct option_spec *o)
         printf(" (default %lu)", *(unsigned long *)o->target);
     else if (o->type == OPTION_DECIMAL)
         printf(" (default %g)", *(double *)o->target);
-    else if ((o->type == OPTION_TEXT || o->type == OPTION_FILE) && *(const char **)o->target != NULL)
+    else if ((o->type == OPTION_TEXT || o->type == OPTION_FILE) &&
+             *(const char **)o->target != NULL)
         printf(" (default %s)", *(const char **)o->target);
     putchar('\n');
 }
@@ -74,8 +75,8 @@ static void set_target(const struct option_spec *o, const char *text, const char
         double d = strtod(text, &end);
         if (end == text || *end != '\0' || errno != 0 || !(d >= (double)o->min) ||
             !(d <= (double)o->max))
-            options_fail("%s%s: '%s' is not a number from %lu to %lu", where, o->name, text,
-                         o->min, o->max);
+            options_fail("%s%s: '%s' is not a number from %lu to %lu", where, o->name, text, o->min,
+                         o->max);
         *(double *)o->target = d;
         break;
     }
@@ -171,7 +172,8 @@ void options_parse(int argc, char **argv, const char *summary, const struct opti
     const char **file = NULL;
     const struct option_spec *tables[] = {table, more};
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const struct option_spec *o = tables[t]; o && o->name && all.count < OPTIONS_MAX; o++) {
+        for (const struct option_spec *o = tables[t]; o && o->name && all.count < OPTIONS_MAX;
+             o++) {
             all.longs[all.count] = (struct option){
                 o->name, o->type == OPTION_FLAG ? no_argument : required_argument, NULL, 0};
             all.specs[all.count++] = o;

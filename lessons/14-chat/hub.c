@@ -182,7 +182,8 @@ void hub_list_begin(struct hub *hub, const char *key)
     char begin[64];
     if (!hub->line_failed)
         hub->line_size -= strlen("}\n");
-    append(hub, begin, (size_t)snprintf(begin, sizeof begin, ",\"%s\":[", key));
+    int size = snprintf(begin, sizeof begin, ",\"%s\":[", key);
+    append(hub, begin, (size_t)size);
 }
 
 void hub_list_add(struct hub *hub, const char *value, size_t size)

@@ -49,13 +49,14 @@ static int make_room(struct outbox *o)
         o->first = 0;
         return 0;
     }
-    struct span *larger = malloc(2 * (size_t)capacity * sizeof *larger);
+    const uint32_t more = 2 * capacity + OUTBOX_FEW;
+    struct span *larger = malloc(more * sizeof *larger);
     if (larger == NULL)
         return -1;
     memcpy(larger, s + o->first, o->count * sizeof *s);
     free(o->many);
     o->many = larger;
-    o->capacity = 2 * capacity;
+    o->capacity = more;
     o->first = 0;
     return 0;
 }
