@@ -155,11 +155,11 @@ int chat_run(int argc, char **argv, const char *summary, const char *model,
         die("cannot make a reactor");
     }
     lower_max_clients();
+    notice_time();       /* what libraries read from files at their first call is read now ... */
+    json_object_seed(0); /* ... and not when descriptors have run out */
     listener = server_listen(SO_REUSEADDR);
     if (net_set_nonblocking(listener) == -1)
         die("cannot make the listener nonblocking");
-    notice_time();       /* what libraries read from files at their first call is read now ... */
-    json_object_seed(0); /* ... and not when descriptors have run out */
     if (hub_init(&hub, reactor, extensions) == -1)
         die("cannot make the lobby");
     if (reactor_watch(reactor, listener, REACTOR_READ, accept_clients, NULL) == -1 ||
