@@ -33,6 +33,12 @@ bool chat_start(int backend, const char *const arguments[], rlim_t descriptors)
     return subject_start(&server, chat_program, all, descriptors);
 }
 
+bool chat_stop(void)
+{
+    room_close_all();
+    return subject_stop(&server);
+}
+
 long chat_rss(void)
 {
     return proc_memory(server.pid);

@@ -44,9 +44,10 @@ extern const char *const chat_backends[BACKENDS];
 bool chat_start(int backend, const char *const arguments[], rlim_t descriptors);
 
 /* start_server - quietly, with these arguments; stop_server - and it must have kept well: it exits 0
- * and no sanitizer complains. */
+ * and no sanitizer complains.  All peers go first: a server may wait a while for them. */
 #define start_server(...) must(chat_start(_i, SUBJECT_ARGS("--quiet", __VA_ARGS__), 0))
-#define stop_server()     must(subject_stop(&server))
+#define stop_server()     must(chat_stop())
+bool chat_stop(void);
 
 /* Steps of a test. */
 #define must(done)                   ck_assert_msg((done), ": %s", fault_text())

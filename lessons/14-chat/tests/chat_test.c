@@ -62,5 +62,9 @@ int main(int argc, char **argv)
     chat_requests(suite);
     chat_refusals(suite);
     chat_framing(suite);
+    chat_order(suite);
+    chat_limits(suite);
+    chat_crowds(suite);
+    chat_operation(suite);
     return suite_run("chat", suite, NULL);
 }

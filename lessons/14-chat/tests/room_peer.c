@@ -21,6 +21,7 @@ enum {
     CHUNK = 65536, /* bytes received at once */
     NARROW = 4096, /* SO_RCVBUF of a narrow peer */
     MOST_WAITING = 1 << 30,
+    OPENED_MAX = 65536,
     SHOWN = 300, /* bytes of a line that a fault shows */
     OLDEST = 300 /* seconds that a timestamp may lie back */
 };
@@ -212,11 +213,21 @@ const char *room_text(const json_t *message, const char *field)
 
 /* ---- connecting -------------------------------------------------------------------------------- */
 
+/* Which descriptors are open connections of peers. */
+static bool opened[OPENED_MAX];
+
 static bool connect_with(struct room_peer *p, const char *name, const struct subject *s, int window)
 {
     *p = (struct room_peer){.fd = -1, .in.limit = MOST_WAITING, .out.limit = MOST_WAITING};
     snprintf(p->name, sizeof p->name, "%s", name);
     p->fd = wire_connect(s->host, s->port, window);
+    if (p->fd >= OPENED_MAX) {
+        close(p->fd);
+        p->fd = -1;
+        fault("the descriptor's number is too high for this test");
+    }
+    if (p->fd != -1)
+        opened[p->fd] = true;
     return p->fd != -1 || fault("%s: %s", p->name, fault_text());
 }
 
@@ -232,6 +243,8 @@ bool room_connect_narrow(struct room_peer *p, const char *name, const struct sub
 
 static void forget(struct room_peer *p)
 {
+    if (p->fd != -1)
+        opened[p->fd] = false;
     p->fd = -1;
     p->scanned = 0;
     queue_free(&p->in);
@@ -250,6 +263,15 @@ void room_reset(struct room_peer *p)
     if (p->fd != -1)
         wire_reset(p->fd);
     forget(p);
+}
+
+void room_close_all(void)
+{
+    for (int fd = 0; fd < OPENED_MAX; fd++) {
+        if (opened[fd])
+            close(fd);
+        opened[fd] = false;
+    }
 }
 
 bool room_finish(struct room_peer *p)

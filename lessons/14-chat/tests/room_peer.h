@@ -97,4 +97,7 @@ bool room_finish(struct room_peer *p);
 void room_reset(struct room_peer *p);
 void room_close(struct room_peer *p);
 
+/* room_close_all - close every connection that is open, whoever holds it: at the end of a test. */
+void room_close_all(void);
+
 #endif
