@@ -64,6 +64,7 @@ int main(int argc, char **argv)
     chat_framing(suite);
     chat_order(suite);
     chat_limits(suite);
+    chat_hostile(suite);
     chat_crowds(suite);
     chat_operation(suite);
     return suite_run("chat", suite, NULL);
