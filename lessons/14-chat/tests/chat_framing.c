@@ -96,7 +96,8 @@ static void send_ping(struct room_peer *p, size_t length)
     size_t start = strlen(line);
     ck_assert_uint_lt(length, sizeof line);
     memset(line + start, 'x', length - start - 2);
-    memcpy(line + length - 2, "\"}", 2);
+    line[length - 2] = '"';
+    line[length - 1] = '}';
     must(room_send(p, line, length));
 }
 

@@ -99,10 +99,10 @@ START_TEST(resets_end_only_those_who_are_reset)
                 say(&p, "{'type':'message','content':'x'}");
         if (i % 4 == 2) /* in the middle of a line */
             must(room_send(&p, "{\"type\":\"mess", 13));
-        if (i % 4 == 3) /* with lines and a reset that the server finds at once */
+        if (i % 4 == 3) { /* with lines and a reset that the server finds at once */
             must(proc_freeze(server.pid));
-        if (i % 4 == 3)
             say(&p, "{'type':'list_users'}\n{'type':'message','content':'y'}");
+        }
         room_reset(&p);
         must(proc_thaw(server.pid));
         gone += talk(1);
@@ -223,6 +223,15 @@ static bool flood(struct room_peer *p, const char *bytes, size_t size, size_t *s
     return false;
 }
 
+/* Fill bytes with the line again and again, whole.  Returns how many bytes that are. */
+static size_t repeat(char *bytes, size_t room, const char *line)
+{
+    size_t length = strlen(line), size = 0;
+    for (; size + length <= room; size += length)
+        memcpy(bytes + size, line, length); /* NOLINT(bugprone-not-null-terminated-result) */
+    return size;
+}
+
 static const char *const floods[] = {
     "{\"type\":\"ping\",\"id\":\"flood\"}\n",
     "{\"type\":\"private\",\"to\":\"flood\",\"content\":\"to myself\"}\n",
@@ -240,10 +249,7 @@ START_TEST(floods_hold_nobody_up)
     enum { TURNS = 100 };
     static char bytes[64 * KB];
     begin(_i % BACKENDS, SUBJECT_ARGS("--quiet", "--rate", "0"));
-    const char *line = floods[_i / BACKENDS];
-    size_t length = strlen(line), size = sizeof bytes / length * length;
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = line[i % length];
+    size_t size = repeat(bytes, sizeof bytes, floods[_i / BACKENDS]);
     struct room_peer p;
     come(&p, "flood", "elsewhere");
     must(talk(1) == 0);
@@ -270,9 +276,7 @@ START_TEST(the_rate_holds_a_flood)
     static const char line[] = "{\"type\":\"message\",\"room\":\"lobby\",\"content\":\"flood\"}\n";
     static char bytes[64 * KB];
     begin(_i, SUBJECT_ARGS("--quiet", "--rate", "50", "--burst", "50"));
-    size_t size = sizeof bytes / (sizeof line - 1) * (sizeof line - 1), sent = 0;
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = line[i % (sizeof line - 1)];
+    size_t size = repeat(bytes, sizeof bytes, line), sent = 0;
     struct room_peer p;
     come(&p, "flood", "lobby");
     for (int i = 0; i < 40; i++) {
@@ -296,9 +300,7 @@ START_TEST(stops_under_load)
         snprintf(name, sizeof name, "stuck%d", i);
         joins_narrow(&stuck[i], name);
     }
-    size_t size = sizeof bytes / (sizeof line - 1) * (sizeof line - 1), sent = 0;
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = line[i % (sizeof line - 1)];
+    size_t size = repeat(bytes, sizeof bytes, line), sent = 0;
     struct room_peer p;
     come(&p, "flood", "lobby");
     for (int i = 0; i < 20; i++) {

@@ -364,13 +364,15 @@ END_TEST
 /* count times the text, in quotes; the caller frees it. */
 static char *repeat(const char *text, size_t count, const char *after)
 {
-    size_t length = strlen(text);
-    char *all = malloc(count * length + strlen(after) + 3);
+    size_t length = strlen(text), rest = strlen(after);
+    char *all = malloc(count * length + rest + 3);
     ck_assert_ptr_nonnull(all);
-    all[0] = '"';
-    for (size_t i = 0; i < count; i++)
-        memcpy(all + 1 + i * length, text, length + 1);
-    strcat(strcat(all, after), "\"");
+    char *end = all;
+    *end++ = '"';
+    for (; count > 0; count--, end += length)
+        memcpy(end, text, length);
+    memcpy(end, after, rest);
+    memcpy(end + rest, "\"", 2);
     return all;
 }
 
@@ -423,9 +425,10 @@ struct bytes {
     const char *text;
     size_t size;
 };
-#define BYTES(text)           \
-    {                         \
-        text, sizeof text - 1 \
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): the text is a string literal */
+#define BYTES(literal)               \
+    {                                \
+        literal, sizeof(literal) - 1 \
     }
 
 static const struct bytes no_json[] = {

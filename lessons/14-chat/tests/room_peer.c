@@ -293,8 +293,9 @@ __attribute__((format(printf, 1, 0))) static char *make_line(const char *format,
         line = NULL;
     }
     free(text);
-    for (char *c = line; c != NULL && (c = strchr(c, '\'')) != NULL;)
-        *c = '"';
+    for (size_t i = 0; line != NULL && line[i] != '\0'; i++)
+        if (line[i] == '\'')
+            line[i] = '"';
     return line;
 }
 
@@ -547,7 +548,7 @@ bool room_pump(struct room_peer *peers, size_t count, room_take *take, void *con
     for (size_t i = 0; i < count; i++) /* some may have been received with what came before */
         if (peers[i].fd != -1 && !take_all(&peers[i], take, context))
             return false;
-    struct pollfd *watched = calloc(count, sizeof *watched);
+    struct pollfd *watched = calloc(count + 1, sizeof *watched);
     if (watched == NULL)
         return fault("out of memory");
     bool done = pump(peers, watched, count, take, context, left, what);
