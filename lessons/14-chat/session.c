@@ -163,6 +163,8 @@ void session_finish(struct session *s, const char *reason, const char *bye)
         return; /* memory was short */
     s->reason = reason;
     session_leave_rooms(s, reason);
+    if (s->state != SESSION_OPEN)
+        return; /* the notices of its leaving filled a tape, and at its flush the connection was lost */
     end(s, SESSION_FINISHING);
     hub_flush_later(s);
     schedule(s);
