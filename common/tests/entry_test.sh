@@ -242,7 +242,7 @@ check plots-of-results prints 'plots/draw some.tsv' make -n plots RESULTS=some.t
 run_until_ctrl_c() {
     local server
     set -m
-    make -s run "$@" ARGS='--port 0 --quiet' CFLAGS=-O0 > "$scratch/line" 2> "$scratch/errors" &
+    env --default-signal=INT make -s run "$@" ARGS='--port 0 --quiet' CFLAGS=-O0 > "$scratch/line" 2> "$scratch/errors" &
     server=$!
     set +m
     local deadline=$((SECONDS + 60))
