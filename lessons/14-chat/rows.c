@@ -76,7 +76,11 @@ bool rows_lay(struct rows *rows, const char *prompt, const char *line, size_t cu
 
 size_t rows_above(const struct rows *rows, size_t first, int columns)
 {
-    size_t above = (size_t)(rows->cursor_column / columns);
+    /* Behind the last character the cursor does not go to a row that is not there. */
+    int column = rows->cursor_column;
+    if (column > 0 && column == rows->row[rows->cursor_row].width)
+        column--;
+    size_t above = (size_t)(column / columns);
     for (size_t i = first; i < rows->cursor_row; i++)
         above += rows->row[i].width > 0 ? (size_t)((rows->row[i].width - 1) / columns + 1) : 1;
     return above;
