@@ -32,6 +32,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+#include <utmp.h>
 #include <wchar.h>
 
 enum { ROWS = 24, COLUMNS_MAX = 200, NARROW = 40, LINE_SIZE = 16384 };
