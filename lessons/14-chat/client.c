@@ -153,7 +153,7 @@ static void finish(int status)
     link_last(me.link);
     if (me.terminal != NULL)
         terminal_stop(me.terminal);
-    reactor_stop(me.reactor);
+    reactor_stop(me.reactor); /* nobody runs it after this */
 }
 
 static void goodbye_over(struct reactor *r, void *context)

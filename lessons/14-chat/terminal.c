@@ -37,6 +37,7 @@ struct terminal {
     EditLine *el;
     HistoryW *history;
     FILE *nowhere; /* where libedit draws */
+    bool turning;  /* we are in the loop, waiting for a key */
     bool ended;
 
     char keys[KEYS]; /* read from the keyboard and not used */
@@ -158,7 +159,7 @@ static char *typed_line(struct terminal *t, size_t *cursor)
     return text;
 }
 
-/* Draw the line, or of one that is higher than the screen the part with the cursor. */
+/* Draw the line, or of one that is higher than half the screen the part with the cursor. */
 static void draw(struct terminal *t)
 {
     if (!t->foreground || t->ended)
@@ -169,7 +170,7 @@ static void draw(struct terminal *t)
     struct winsize size = screen_size(t);
     struct rows *rows = &t->rows;
     if (line != NULL && rows_lay(rows, t->prompt, line, cursor, size.ws_col)) {
-        size_t most = size.ws_row > 1 ? size.ws_row - 1U : 1;
+        size_t most = size.ws_row > 2 ? size.ws_row / 2U : 1;
         t->first_row = rows->cursor_row >= most ? rows->cursor_row - most + 1 : 0;
         size_t last = rows->count - t->first_row > most ? t->first_row + most - 1 : rows->count - 1;
         for (size_t i = t->first_row; i <= last; i++) {
@@ -370,8 +371,10 @@ static int next_key(EditLine *el, wchar_t *key)
     uint32_t c = 0;
     while (!t->ended && !take_key(t, &c)) {
         draw(t);
+        t->turning = true;
         if (reactor_run(t->reactor) == -1)
             t->ended = true;
+        t->turning = false;
     }
     *key = (wchar_t)c;
     return t->ended ? 0 : 1;
@@ -614,5 +617,6 @@ void terminal_run(struct terminal *t)
 void terminal_stop(struct terminal *t)
 {
     t->ended = true;
-    reactor_stop(t->reactor);
+    if (t->turning) /* else the next turn of somebody else would end at once */
+        reactor_stop(t->reactor);
 }

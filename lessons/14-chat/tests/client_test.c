@@ -220,6 +220,7 @@ static void start_client(const char *locale, int columns, const char *more)
     ck_assert_int_eq(tcgetattr(slave, &stage.modes), 0);
     ck_assert_int_eq(net_set_nonblocking(stage.pty), 0);
     stage.screen = (struct screen){.columns = columns};
+    fcntl(stage.pty, F_SETFD, FD_CLOEXEC); /* or the client would keep its own terminal alive */
     pid_t parent = getpid();
     stage.pid = fork();
     ck_assert_int_ne(stage.pid, -1);
@@ -236,7 +237,6 @@ static void start_client(const char *locale, int columns, const char *more)
               (char *)NULL);
         _exit(127);
     }
-    fcntl(stage.pty, F_SETFD, FD_CLOEXEC);
     close(slave); /* the pseudo-terminal hangs up when the client ends */
 }
 
@@ -527,7 +527,7 @@ END_TEST
 
 START_TEST(obeys_no_stranger)
 {
-    start_joined(80);
+    start_joined(COLUMNS_MAX);
     broadcast("b\\u001b[2Job",
               "\\u001b]0;title\\u0007 \\u009b2J \\u202eevil\\u2066 \\u200b\\u007f\\r\\n|");
     await_text("^[]0;title^G <U+009B>2J <U+202E>evil<U+2066> <U+200B>^?^M^J|");
@@ -570,7 +570,7 @@ END_TEST
 
 START_TEST(comes_back)
 {
-    start_joined(80);
+    start_joined(COLUMNS_MAX);
     type("/join dev\r");
     int id = expect_request("join_room", "room", "dev");
     say("{\"type\":\"room_joined\",\"room\":\"dev\",\"users\":[\"alice\"],\"id\":%d}", id);
@@ -758,7 +758,7 @@ START_TEST(is_not_blocked_by_a_server_that_does_not_read)
     char line[4002];
     memset(line, 'x', 4000);
     memcpy(line + 4000, "\r", 2);
-    for (int i = 0; i < 70; i++)
+    for (int i = 0; i < 65; i++)
         type(line);
     await_text("the server has not answered the last 64 requests");
     broadcast("bob", "still heard");
