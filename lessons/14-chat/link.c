@@ -225,11 +225,11 @@ static void link_receive(struct link *l)
 {
     char buf[CHUNK];
     ssize_t n = recv(l->fd, buf, sizeof buf, 0);
+    if (n == -1 && (errno == EAGAIN || errno == EINTR))
+        return;
     if (n == 0)
         link_lose(l, "the server has closed the connection");
-    else if (n == -1 && errno != EAGAIN && errno != EINTR)
-        link_lose(l, strerror(errno));
-    else if (n > 0 && queue_put(&l->in, buf, (size_t)n) == -1)
+    else if (n == -1 || queue_put(&l->in, buf, (size_t)n) == -1)
         link_lose(l, strerror(errno));
     else
         hand_over(l);

@@ -84,11 +84,10 @@ void roster_learn(struct roster *roster, const json_t *message)
     struct roster_room *ours = find(roster, room);
     if (type == NULL)
         return;
-    if (strcmp(type, "welcome") == 0) {
-        if (is_name(nickname))
-            snprintf(roster->nickname, sizeof roster->nickname, "%s", nickname);
-        enter(roster, room, users);
-    } else if (strcmp(type, "room_joined") == 0) {
+    bool welcome = strcmp(type, "welcome") == 0;
+    if (welcome && is_name(nickname))
+        snprintf(roster->nickname, sizeof roster->nickname, "%s", nickname);
+    if (welcome || strcmp(type, "room_joined") == 0) {
         enter(roster, room, users);
     } else if (strcmp(type, "room_left") == 0) {
         roster_forget_room(roster, room);
@@ -98,11 +97,10 @@ void roster_learn(struct roster *roster, const json_t *message)
         words_remove(&ours->members, nickname);
     } else if (strcmp(type, "nick_changed") == 0) {
         rename_user(roster, json_string_value(json_object_get(message, "old")), nickname);
-    } else if (strcmp(type, "users") == 0 && ours != NULL) {
-        enter(roster, room, users);
     } else if (strcmp(type, "users") == 0) {
-        words_free(&roster->people);
-        add_all(&roster->people, users);
+        struct words *set = ours != NULL ? &ours->members : &roster->people;
+        words_free(set);
+        add_all(set, users);
     } else if (strcmp(type, "rooms") == 0) {
         learn_places(roster, json_object_get(message, "rooms"));
     } else if (strcmp(type, "private") == 0 && is_name(from)) {

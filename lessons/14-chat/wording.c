@@ -203,7 +203,7 @@ static void say_rooms(struct notice *n)
     fputs("* rooms:", n->out);
     json_array_foreach(json_object_get(n->message, "rooms"), i, room)
     {
-        fputs(i > 0 ? ", " : " ", n->out);
+        fputc(' ', n->out);
         write_safe(n->out, field(room, "name"));
         fprintf(n->out, " (%" JSON_INTEGER_FORMAT ")",
                 json_integer_value(json_object_get(room, "users")));

@@ -536,8 +536,8 @@ START_TEST(obeys_no_stranger)
     await_text("x^[c has left ^[[H (<U+009B>1m)");
     say("{\"type\":\"error\",\"code\":\"\\u001b[7m\",\"message\":\"\\u001b[5m.\"}");
     await_text("! ^[[5m. (^[[7m)");
-    say("{\"type\":\"\\u001b[2J\",\"what\":\"\\u2028\"}");
-    await_text("? {\"type\":\"\\u001b[2J\",\"what\":\"<U+2028>\"}");
+    say("{\"type\":\"\\u001B[2J\",\"what\":\"\\u2028\"}");
+    await_text("? {\"type\":\"\\u001B[2J\",\"what\":\"<U+2028>\"}");
     say("\033[2Jno json \xff\x9b");
     await_text("^[[2Jno json <FF><9B>");
     say("{\"type\":\"users\",\"room\":null,\"users\":[\"\\u001b[2J\",\"\\u202e\"]}");
