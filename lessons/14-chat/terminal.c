@@ -226,17 +226,22 @@ static void bell(struct terminal *t)
 
 /* ---- the modes ---------------------------------------------------------------------------------- */
 
+static reactor_handler keyboard_ready;
+
 static bool in_foreground(void)
 {
     return tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
-/* Take the terminal: its modes, and a sign before and after what is pasted. */
+/* Take the terminal: its keys, its modes, and a mark before and after what is pasted.  [background] A
+ * process in the background that reads or changes the modes is stopped (see tcsetattr(3)), and the keys
+ * are not for it: it only prints, until the shell continues it in front. */
 static void enter(struct terminal *t)
 {
     t->foreground = in_foreground();
+    reactor_watch(t->reactor, STDIN_FILENO, t->foreground ? REACTOR_READ : 0, keyboard_ready, t);
     if (!t->foreground)
-        return; /* a process in the background that changes the modes is stopped; see tcsetattr(3) */
+        return;
     el_set(t->el, EL_PREP_TERM, 0);
     el_set(t->el, EL_PREP_TERM, 1);
     put_text(t, "\033[?2004h");
@@ -604,8 +609,6 @@ void terminal_free(struct terminal *t)
 void terminal_run(struct terminal *t)
 {
     int length = 0;
-    if (reactor_watch(t->reactor, STDIN_FILENO, REACTOR_READ, keyboard_ready, t) == -1)
-        return;
     enter(t);
     el_wgets(t->el, &length);
     t->ended = true;
