@@ -41,7 +41,6 @@ enum {
     BUFFER = 1 << 20,  /* bytes received at once at most, and of the longest line */
     OUT_MAX = 1 << 26, /* bytes that wait to be sent on one connection */
     EVENTS = 512,      /* ready descriptors taken at once */
-    JOINING = 256,     /* clients that connect and join at the same time */
     TICK_MS = 100,     /* how often a wait is interrupted to look at the clock */
     IDLE_ROOM = 10,    /* idle clients share a room with so many, so that few are told of each */
     VISITORS = 8,      /* clients for --churn, and as many for --resets */
@@ -83,11 +82,13 @@ static double duration = 0;
 static double churn = 0;
 static double resets = 0;
 static double timeout = 10;
+static unsigned long at_once = 256;
 static unsigned long server_pid = 0;
 static bool slices = false;
 static bool json = false;
 
 static const struct protocol *protocol;
+static unsigned long lanes = 1; /* peers without one order of a room: an order for each sender */
 static struct client *clients[KINDS];
 static struct client **dirty; /* those with bytes to send */
 static size_t n_dirty;
@@ -139,7 +140,9 @@ static void fault(const struct client *c, unsigned long count, const char *forma
 
 static size_t seats_of(const struct client *c)
 {
-    return c->kind == MEMBER ? rooms_each : c->kind == CHURNING || c->kind == RESETTING ? 1 : 0;
+    return c->kind == MEMBER                             ? (lanes > 1 ? lanes : rooms_each)
+           : c->kind == CHURNING || c->kind == RESETTING ? 1
+                                                         : 0;
 }
 
 /* Returns how many messages the client should have got and has not. */
@@ -221,7 +224,7 @@ static const char *room_name(uint32_t room, char letter, char name[NAME_SIZE])
 
 static uint32_t room_of(const struct client *c, size_t seat)
 {
-    return (uint32_t)((c->number + seat) % n_rooms);
+    return (uint32_t)(lanes > 1 ? seat : (c->number + seat) % n_rooms);
 }
 
 static void message_send(struct client *c, int64_t since)
@@ -229,16 +232,15 @@ static void message_send(struct client *c, int64_t since)
     static char content[ROOMS_CONTENT_MAX];
     static char request[ROOMS_CONTENT_MAX + PROTOCOL_EXTRA];
     char name[NAME_SIZE];
-    struct seat *seat = &c->seats[c->turn++ % rooms_each];
+    struct seat *seat = &c->seats[lanes > 1 ? c->number : c->turn++ % rooms_each];
     if (begin == 0)
         begin = since;
     if (rooms_in_flight == 0)
         silence = 0;
     rooms_send(seat, c->number, since, content);
     n_started++;
-    client_say(
-        c, request,
-        protocol->message(request, room_name(seat->room, 'r', name), (struct text){content, size}));
+    room_name(lanes > 1 ? 0 : seat->room, 'r', name);
+    client_say(c, request, protocol->message(request, name, (struct text){content, size}));
 }
 
 /* The next sender, in turn; NULL if none is left. */
@@ -358,9 +360,17 @@ static struct seat *seat_in(struct client *c, struct text room)
     return NULL;
 }
 
+/* The seat for those messages that have the same sender as this one. */
+static struct seat *lane_of(struct client *c, struct text content)
+{
+    unsigned long sender = content.length < ROOMS_CONTENT_MIN ? 0
+                                                              : strtoul(content.bytes, NULL, 10);
+    return seats_of(c) > 0 && sender < lanes ? &c->seats[sender] : NULL;
+}
+
 static void take_message(struct client *c, const char *line, const struct arrival *a, int64_t now)
 {
-    struct seat *seat = seat_in(c, a->room);
+    struct seat *seat = lanes > 1 ? lane_of(c, a->content) : seat_in(c, a->room);
     if (seat == NULL) {
         fault(c, 1, "a message of room '%.*s', in which it is not", (int)a->room.length,
               a->room.bytes != NULL ? a->room.bytes : "");
@@ -416,7 +426,7 @@ static void take_joined(struct client *c, int64_t now)
             rooms_inside(c->seats, now);
         return;
     }
-    if (++c->n_joined < seats_of(c) && c->kind == MEMBER)
+    if (++c->n_joined < rooms_each && c->kind == MEMBER)
         return;
     c->joined = true;
     n_joining--;
@@ -581,7 +591,7 @@ static void client_join(struct client *c)
     client_say(c, request, protocol->join(request, client_name(c, name), room));
     for (size_t i = 1; c->kind == MEMBER && i < rooms_each; i++)
         client_say(c, request, protocol->enter(request, room_name(room_of(c, i), 'r', room)));
-    for (size_t i = 0; c->kind == MEMBER && i < rooms_each; i++)
+    for (size_t i = 0; c->kind == MEMBER && i < seats_of(c); i++)
         rooms_enter(&c->seats[i], room_of(c, i), true);
     if (c->kind == RESETTING)
         rooms_enter(c->seats, first, false);
@@ -660,8 +670,8 @@ static void reset_one(void)
 {
     struct client *c = &clients[RESETTING][n_to_reset++ % counts[RESETTING]];
     if (c->joined) {
-        struct linger at_once = {.l_onoff = 1};
-        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        struct linger reset = {.l_onoff = 1};
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         expect_notice(c->seats->room, false);
         client_close(c);
         n_resets++;
@@ -750,7 +760,7 @@ static void open_all(enum kind kind)
     silence = 0;
     for (unsigned long i = 0; i < counts[kind] && !interrupted; i++) {
         client_open(&clients[kind][i]);
-        while (n_joining >= JOINING && (double)silence <= timeout * 1e9 && !interrupted)
+        while (n_joining >= at_once && (double)silence <= timeout * 1e9 && !interrupted)
             turn();
         if ((double)silence > timeout * 1e9)
             break;
@@ -1053,7 +1063,7 @@ static void free_clients(void)
         free(clients[kind]);
     }
     free(dirty);
-    rooms_free(n_rooms);
+    rooms_free(n_rooms * lanes);
     samples_free(&samples);
 }
 
@@ -1090,6 +1100,7 @@ int main(int argc, char **argv)
          "a second, of visitors who come to a room or leave it"},
         {"resets", "R", OPTION_DECIMAL, &resets, 0, 100000,
          "a second, of visitors who connect and join, or reset the connection"},
+        {"joining", "N", OPTION_NUMBER, &at_once, 1, 100000, "that connect and join at once"},
         {"timeout", "S", OPTION_DECIMAL, &timeout, 0, 86400,
          "nothing came for so long: it is lost"},
         {"protocol", "NAME", OPTION_TEXT, &protocol_name, 0, 0, protocol_names},
@@ -1112,7 +1123,8 @@ int main(int argc, char **argv)
         n_senders = counts[MEMBER];
     counts[CHURNING] = churn > 0 ? VISITORS : 0;
     counts[RESETTING] = resets > 0 ? VISITORS : 0;
-    rooms_make(n_rooms, size, protocol->echoes);
+    lanes = protocol->one_order ? 1 : n_senders;
+    rooms_make(n_rooms * lanes, size, protocol->echoes);
     make_clients();
     dial_server(host, port);
     epfd = epoll_create1(EPOLL_CLOEXEC);

@@ -374,12 +374,14 @@ static struct arrival bare_read(const char *bytes, size_t size)
 const char protocol_names[] = "chat redis nats irc bare";
 
 static const struct protocol protocols[] = {
-    {"chat", true, true, chat_join, chat_enter, chat_leave, chat_message,
+    {"chat", true, true, true, chat_join, chat_enter, chat_leave, chat_message,
      "{\"type\":\"ping\",\"id\":0}\n", "{\"type\":\"ping\",\"id\":\"probe\"}\n", chat_read},
-    {"redis", true, false, redis_join, NULL, NULL, redis_message, "", "PING\r\n", redis_read},
-    {"nats", true, false, nats_join, NULL, NULL, nats_message, "PONG\r\n", "PING\r\n", nats_read},
-    {"irc", false, true, irc_join, NULL, NULL, irc_message, "PONG :0\r\n", "PING 0\r\n", irc_read},
-    {"bare", true, false, bare_join, NULL, NULL, bare_message, "", NULL, bare_read},
+    {"redis", true, true, false, redis_join, NULL, NULL, redis_message, "", "PING\r\n", redis_read},
+    {"nats", false, true, false, nats_join, NULL, NULL, nats_message, "PONG\r\n", "PING\r\n",
+     nats_read},
+    {"irc", false, false, true, irc_join, NULL, NULL, irc_message, "PONG :0\r\n", "PING 0\r\n",
+     irc_read},
+    {"bare", true, true, false, bare_join, NULL, NULL, bare_message, "", NULL, bare_read},
 };
 
 const struct protocol *protocol_find(const char *name)

@@ -45,6 +45,7 @@ enum { PROTOCOL_EXTRA = 256 };
 
 struct protocol {
     const char *name;
+    bool one_order; /* all members see one order of all messages; else only of each sender's */
     bool echoes;    /* who sends a message gets it, too */
     bool announces; /* members are told who comes and goes */
     size_t (*join)(char *out, const char *nickname, const char *room); /* the first request */

@@ -142,10 +142,60 @@ static unsigned long skip_to(struct seat *seat, uint64_t place)
     return lost;
 }
 
+/* Where the message stands in the order, from where the seat is; the end if it does not. */
+static uint64_t find(const struct seat *seat, uint64_t number)
+{
+    const struct room *r = &rooms[seat->room];
+    uint64_t place = seat->next;
+    while (place < r->head && place_at(r, place)->number != number)
+        place++;
+    return place;
+}
+
+/* The seat has got what stands there.  Returns how many messages it has not got before. */
+static unsigned long go_past(struct seat *seat, uint64_t place)
+{
+    unsigned long lost = skip_to(seat, place);
+    seat->next = place + 1;
+    seat->fresh = false;
+    return lost;
+}
+
+/* What a visitor got before any member may have its place by now.  A visitor cannot tell what the
+ * order is: there may be messages from before it came, which the members have still to read. */
+static unsigned long settle_early(struct seat *seat)
+{
+    unsigned long lost = 0;
+    size_t i = 0;
+    for (; i < seat->n_early; i++) {
+        uint64_t place = find(seat, seat->early[i]);
+        if (place == rooms[seat->room].head)
+            break;
+        lost += go_past(seat, place);
+    }
+    seat->n_early -= i;
+    if (i > 0)
+        memmove(seat->early, seat->early + i, seat->n_early * sizeof *seat->early);
+    return lost;
+}
+
+static void keep_early(struct seat *seat, uint64_t number)
+{
+    if (seat->n_early == seat->early_capacity) {
+        seat->early_capacity = seat->early_capacity > 0 ? seat->early_capacity * 2 : FIRST_CAPACITY;
+        seat->early = grown(seat->early, seat->early_capacity, sizeof *seat->early);
+    }
+    seat->early[seat->n_early++] = number;
+}
+
 unsigned long rooms_leave(struct seat *seat, uint64_t upto)
 {
     struct room *r = &rooms[seat->room];
-    unsigned long lost = skip_to(seat, seat->member ? r->head : upto);
+    unsigned long lost = settle_early(seat);
+    free(seat->early);
+    seat->early = NULL;
+    seat->n_early = seat->early_capacity = 0;
+    lost += skip_to(seat, seat->member ? r->head : upto);
     for (uint64_t n = settled; seat->member && n < n_sent; n++) {
         struct message *m = rooms_message(n);
         if (m == NULL || m->owed == 0 || m->placed || m->from->room != seat->room ||
@@ -307,23 +357,24 @@ struct message *rooms_take(struct seat *seat, const char *line, size_t length,
         (*errors)++;
         length = SIZE_MAX;
     }
-    uint64_t place = seat->next;
-    while (place < r->head && place_at(r, place)->number != number)
-        place++;
+    unsigned long lost = settle_early(seat);
+    uint64_t place = find(seat, number);
     if (place == r->head && (m == NULL || m->placed)) {
         snprintf(fault, ROOMS_FAULT, "message %llu came twice, or out of order",
                  (unsigned long long)number + 1);
         (*errors)++;
         return NULL;
     }
-    if (place == r->head)
-        first_seen(m, number, line, length, fault, errors);
-    unsigned long lost = skip_to(seat, place);
+    if (place < r->head || seat->member) {
+        if (place == r->head)
+            first_seen(m, number, line, length, fault, errors);
+        lost += go_past(seat, place);
+    } else {
+        keep_early(seat, number);
+    }
     if (lost > 0 && *fault == '\0')
         snprintf(fault, ROOMS_FAULT, "message %llu came, and not the %lu before it",
                  (unsigned long long)number + 1, lost);
     *errors += lost;
-    seat->next = place + 1;
-    seat->fresh = false;
     return seat->member ? m : NULL;
 }

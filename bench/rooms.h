@@ -11,7 +11,7 @@
  *
  * Each message must reach all members of its room once, in one order that is the same for all, and
  * those of one sender in the order in which they were sent.  The order of a room is the one in which
- * messages are first seen by anybody in it.  There each is checked byte by byte and its line is kept;
+ * messages are first seen by a member of it.  There each is checked byte by byte and its line is kept;
  * who gets it later gets the same bytes, if all is well, and that is one memcmp.
  */
 #ifndef ROOMS_H
@@ -37,10 +37,12 @@ enum {
 struct seat {
     uint32_t room;
     bool taken;
-    bool member;         /* owed every message; else a visitor, who is checked while there */
-    bool fresh;          /* has got nothing yet: where it came in is not known */
-    int64_t since;       /* it was in the room for certain: when, in nanoseconds */
-    uint64_t next;       /* the place in the room's order of what must come next */
+    bool member;     /* owed every message; else a visitor, who is checked while there */
+    bool fresh;      /* has got nothing yet: where it came in is not known */
+    int64_t since;   /* it was in the room for certain: when, in nanoseconds */
+    uint64_t next;   /* the place in the room's order of what must come next */
+    uint64_t *early; /* of a visitor: what has come here before any member had it */
+    size_t n_early, early_capacity;
     uint32_t sent;       /* messages from here */
     uint32_t ordered;    /* those that have a place in the order */
     uint32_t came, went; /* notices of others that came and went; the caller's */
@@ -141,7 +143,8 @@ static inline size_t rooms_next(struct seat *seat, const char *bytes, size_t siz
 {
     const struct room *r = &rooms[seat->room];
     const struct place *p = &r->places[seat->next & (r->capacity - 1)];
-    if (seat->next == r->head || seat->fresh || p->length == 0 || p->length > size ||
+    if (seat->next == r->head || seat->fresh || seat->n_early > 0 || p->length == 0 ||
+        p->length > size ||
         memcmp(bytes, r->lines + (seat->next & (r->capacity - 1)) * rooms_slot, p->length) != 0)
         return 0;
     seat->next++;
