@@ -81,7 +81,7 @@ one_server = $(one_lesson)$(if $(server),,$(error lessons/$(lesson) has no serve
 
 # ---- targets: `make help` shows what stands behind ## ------------------------------------------
 
-.PHONY: all lesson run watch diff plots c10k claims bench-peers test lint format deps clean help
+.PHONY: all lesson run watch diff plots c10k claims bench-peers test fuzz lint format deps clean help
 
 ##@ Build
 all: $(filter-out $(LACKING),$(PROGRAMS)) ## | every program: X.c with a main becomes build/X
@@ -135,6 +135,10 @@ test: ## | all suites, with sanitizers, both compilers, linters
 test: ## SUITE=servers_test | one suite or variant (build-address, lint)
 	@$(TOOLS)/test $(SUITE)
 
+fuzz: ## SECONDS=600 | let libFuzzer look for what the chat room cannot bear
+	@$(TOOLS)/deps build lessons lint
+	@lessons/14-chat/tests/fuzz_run $(SECONDS)
+
 lint: ## | clang-format, clang-tidy, cppcheck and shellcheck
 	@$(TOOLS)/deps lint
 	@$(TOOLS)/lint
@@ -184,7 +188,7 @@ $(filter-out $(LACKING),$(PROGRAMS)) $(PEER_PROGRAMS) $(TEST_PROGRAMS): $(BUILD)
 	$(LINK)
 
 .PHONY: test-programs
-test-programs: $(TEST_PROGRAMS)
+test-programs: $(filter-out $(call lacking,$(TEST_PROGRAMS)),$(TEST_PROGRAMS))
 
 # Other flags or another compiler: everything is built again.  A file more or less: everything is
 # linked again.  Each list is kept in a file that is out of date when it says something else.
