@@ -23,6 +23,7 @@ enum {
     HISTORY = 500,        /* lines */
     OUT_HIGH = 65536,     /* bytes queued at which the terminal is called full */
     OUT_MAX = 1 << 24,    /* and at which what is printed is dropped */
+    LOOK_MS = 200,        /* between two looks whether the terminal is ours again */
     LAST_FLUSH_MS = 1000, /* how long a terminal that takes nothing is waited for at the end */
     PASTE_END_LENGTH = 6
 };
@@ -55,6 +56,7 @@ struct terminal {
     bool drawn;       /* they are on the screen, and the cursor is in them */
     bool foreground;  /* the terminal is ours: it is in our modes, and the line is shown */
     struct reactor_timer redraw;
+    struct reactor_timer look; /* while in the background */
 };
 
 /* ---- output ------------------------------------------------------------------------------------- */
@@ -233,19 +235,33 @@ static bool in_foreground(void)
     return tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
+static void look_again(struct reactor *r, void *context);
+
 /* Take the terminal: its keys, its modes, and a mark before and after what is pasted.  [background] A
  * process in the background that reads or changes the modes is stopped (see tcsetattr(3)), and the keys
- * are not for it: it only prints, until the shell continues it in front. */
+ * are not for it: it only prints, until it is in front. */
 static void enter(struct terminal *t)
 {
     t->foreground = in_foreground();
     reactor_watch(t->reactor, STDIN_FILENO, t->foreground ? REACTOR_READ : 0, keyboard_ready, t);
-    if (!t->foreground)
+    if (!t->foreground) {
+        reactor_timer_start(t->reactor, &t->look, LOOK_MS, look_again, t);
         return;
+    }
+    reactor_timer_cancel(t->reactor, &t->look);
     el_set(t->el, EL_PREP_TERM, 0);
     el_set(t->el, EL_PREP_TERM, 1);
     put_text(t, "\033[?2004h");
     redraw_soon(t);
+}
+
+/* A shell that brings a job to the front tells it only if it was stopped. */
+static void look_again(struct reactor *r, void *context)
+{
+    struct terminal *t = context;
+    (void)r;
+    if (!t->ended)
+        enter(t);
 }
 
 /* Give it back.  What it does not take within a second is not waited for. */
@@ -585,6 +601,7 @@ struct terminal *terminal_new(struct reactor *r, const struct terminal_events *e
 void terminal_free(struct terminal *t)
 {
     reactor_timer_cancel(t->reactor, &t->redraw);
+    reactor_timer_cancel(t->reactor, &t->look);
     reactor_unwatch(t->reactor, STDIN_FILENO);
     if (t->el != NULL) {
         leave(t);
