@@ -38,6 +38,7 @@
 enum { ROWS = 24, COLUMNS_MAX = 200, NARROW = 40, LINE_SIZE = 16384 };
 
 static char client[4096], server[4096];
+static const char *no_color = NULL; /* NO_COLOR in the client's environment */
 
 /* ---- the screen --------------------------------------------------------------------------------- */
 
@@ -48,7 +49,8 @@ struct screen {
     char pending[64];                    /* the beginning of a sequence or character */
     size_t length;
     bool paste_marks;
-    bool obscene; /* something came that a client must not send */
+    bool coloured; /* a colour has been set at some time */
+    bool obscene;  /* something came that a client must not send */
 };
 
 static void screen_line_feed(struct screen *s)
@@ -103,7 +105,9 @@ static void screen_obey(struct screen *s, const char *sequence)
         s->row = s->row > n ? s->row - n : 0;
     else if (end == 'C')
         s->column = s->column + n < s->columns ? s->column + n : s->columns - 1;
-    else if (end != 'm') /* a colour changes no cell */
+    else if (end == 'm') /* a colour changes no cell */
+        s->coloured = s->coloured || (n >= 31 && n <= 96);
+    else
         s->obscene = true;
 }
 
@@ -233,6 +237,8 @@ static void start_client(const char *locale, int columns, const char *more)
         setenv("TZ", "XXX-2", 1); /* two hours east of UTC */
         setenv("HOME", "/nonexistent", 1);
         unsetenv("NO_COLOR");
+        if (no_color != NULL)
+            setenv("NO_COLOR", no_color, 1);
         execl(client, client, "--port", stage.port, "--nickname", "alice", "--timeout", "20", more,
               (char *)NULL);
         _exit(127);
@@ -644,6 +650,44 @@ START_TEST(cannot_connect)
 }
 END_TEST
 
+/* The queue of the listener is full, and the kernel drops what else knocks. */
+START_TEST(connects_within_its_time)
+{
+    stage.lfd = net_listen("127.0.0.1", "0", 0);
+    ck_assert_int_ne(stage.lfd, -1);
+    snprintf(stage.port, sizeof stage.port, "%d", net_local_port(stage.lfd));
+    int filler = net_connect("127.0.0.1", stage.port);
+    ck_assert_int_ne(filler, -1);
+    int64_t begin = clock_now();
+    start_client("C.UTF-8", 80, "--timeout=0.5");
+    await_text("Connection timed out");
+    ck_assert_int_ge(clock_now() - begin, 500000000);
+    expect_exit(1);
+    close(filler);
+}
+END_TEST
+
+START_TEST(joins_within_its_time)
+{
+    open_listener();
+    start_client("C.UTF-8", 80, "--timeout=0.5");
+    accept_client();
+    await_text("the server does not answer");
+    expect_exit(1);
+}
+END_TEST
+
+START_TEST(has_colours_where_they_are_wanted)
+{
+    static const char *const values[] = {NULL, "", "1"};
+    no_color = values[_i];
+    start_joined(80);
+    broadcast("bob", "hello");
+    await_text("<bob> hello");
+    ck_assert(stage.screen.coloured == (no_color == NULL || *no_color == '\0'));
+}
+END_TEST
+
 START_TEST(ends_at_quit_and_at_ctrl_d)
 {
     start_joined(80);
@@ -939,6 +983,9 @@ int main(int argc, char **argv)
     tcase_add_test(tests, gets_its_nickname_back);
     tcase_add_test(tests, says_why_it_cannot_join);
     tcase_add_test(tests, cannot_connect);
+    tcase_add_test(tests, connects_within_its_time);
+    tcase_add_test(tests, joins_within_its_time);
+    tcase_add_loop_test(tests, has_colours_where_they_are_wanted, 0, 3);
     tcase_add_loop_test(tests, ends_at_quit_and_at_ctrl_d, 0, 2);
     tcase_add_loop_test(tests, ends_at_a_signal, 0, 4);
     tcase_add_test(tests, ends_when_the_terminal_goes_away);
