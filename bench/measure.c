@@ -85,6 +85,7 @@ static const char *output = NULL;
 static unsigned long n_idle = 0;
 static double timeout = 60;
 static bool count_syscalls = false;
+static bool tell_pid = false;
 
 static int signals = -1;                /* a signalfd for SIGINT and SIGTERM */
 static pid_t server = 0, generator = 0; /* what was started and has not ended yet; 0: nothing */
@@ -575,7 +576,7 @@ static long strace_counted(void)
     return strace_total(text);
 }
 
-static int measure_started(struct command *serving, const struct command *generating)
+static int measure_started(struct command *serving, struct command *generating)
 {
     static struct tree t;
     char json[TEXT_SIZE];
@@ -595,6 +596,12 @@ static int measure_started(struct command *serving, const struct command *genera
         stacks_kb = one_kb == -1 ? -1 : one_kb * grown(before.threads, now.threads);
         slabs_kb = grown(before.slab, now.slab);
         sockets_kb = grown(before.buffers, now.buffers);
+    }
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)server_process());
+    if (tell_pid) {
+        command_add(generating, "--server-pid");
+        command_add(generating, pid);
     }
     int out = text_file("generator");
     struct costs costs = run_generator(generating, server_process(), out);
@@ -639,6 +646,7 @@ int main(int argc, char **argv)
         {"pid", "PID", OPTION_NUMBER, &attach_pid, 1, 1 << 30, "measure this running server"},
         {"idle", "N", OPTION_NUMBER, &n_idle, 0, 1000000, "connections beside, that send nothing"},
         {"syscalls", NULL, OPTION_FLAG, &count_syscalls, 0, 0, "count the server's system calls"},
+        {"tell-pid", NULL, OPTION_FLAG, &tell_pid, 0, 0, "add --server-pid PID for the generator"},
         {"server-core", "CORE", OPTION_TEXT, &server_core, 0, 0, "keep the server on this core"},
         {"generator-core", "CORE", OPTION_TEXT, &generator_core, 0, 0,
          "keep the generator on this core"},

@@ -37,7 +37,7 @@ static void *grown(void *memory, size_t count, size_t size)
 void rooms_make(size_t n, size_t size, bool echo)
 {
     static const char letters[] =
-        "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789";
+        "abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
     uint32_t x = 2463534242; /* xorshift: no stretch is like another */
     for (size_t i = 0; i < sizeof filler; i++) {
         x ^= x << 13;

@@ -3,6 +3,7 @@
 # Prints lines of words separated by tabs:
 #   header  NAME  TEXT                                     from the lines that begin with "#"
 #   model   NAME                                           in the order of the lessons
+#   backend NAME                                           of the chat room: a way to wait
 #   value   METRIC  MODEL  X  MEDIAN  MIN  MAX  RUNS       METRIC is point.what; X connections, idle
 #                                                          connections, or microseconds of work
 #   missing POINT  MODEL  X  REASON                        a run that a model could not do
@@ -55,6 +56,31 @@ function keep_run(point, x) {
 }
 
 function positive(v) { return v > 0 ? v : 0 }
+
+# The chat room's waits are no models: lines "backend NAME" instead, and deliveries count.
+$column["point"] == "fanout" {
+    model = field("model")
+    sub(/^chat-/, "", model)
+    x = field("connections")
+    if (!(model in known_backend)) {
+        known_backend[model] = 1
+        print "backend", model
+    }
+    if (field("reason") != "-") {
+        if (!(("fanout", model, x) in said))
+            print "missing", "fanout", model, x, field("reason")
+        said["fanout", model, x] = 1
+        next
+    }
+    busy = field("other_share") > 0.15
+    n_busy += busy
+    keep("fanout.rate", x, field("qps"))
+    keep("fanout.speed", x, field("messages") / field("server_cpu_us") * 1e6)
+    keep("fanout.p50", x, field("p50_us"))
+    keep("fanout.p99", x, field("p99_us"))
+    keep("fanout.calls", x, field("syscalls") == "-" ? 0 : field("syscalls") / field("messages"))
+    next
+}
 
 {
     model = field("model")

@@ -9,6 +9,7 @@
 #   NAME.missing   row, where, "why": the models that are left out of such a figure
 #   qps-connections idle idle-cpu work    curves: x, number of x, median, min, max; two blank lines
 #                  between the models
+#   fanout fanout-speed fanout-latency fanout-p99      the same for the backends of the chat room
 #   work-ceiling   number of x, requests a second if the work were all
 # A file is empty where nothing was measured.
 
@@ -16,6 +17,7 @@ BEGIN { FS = "\t" }
 
 $1 == "header" { header[$2] = $3 }
 $1 == "model" { models[++n_models] = $2; row[$2] = n_models }
+$1 == "backend" { backends[++n_backends] = $2 }
 $1 == "value" {
     median[$2, $3, $4] = $5
     smallest[$2, $3, $4] = $6
@@ -106,6 +108,35 @@ function curves(metric, point, file,    i, j, m, x, key, names) {
     return names
 }
 
+# The same for the chat room's backends, which are no models.
+function backend_curves(metric, file,    i, j, key, names) {
+    names = ""
+    printf "" > (data "/" file)
+    for (i = 1; i <= n_backends; i++) {
+        if (!has[metric, backends[i]])
+            continue
+        if (names != "")
+            printf "\n\n" > (data "/" file)
+        names = names (names == "" ? "" : " ") backends[i]
+        for (j = 1; j <= n_xs["fanout"]; j++) {
+            key = metric SUBSEP backends[i] SUBSEP xs["fanout", j]
+            if (key in median)
+                print xs["fanout", j], j - 1, median[key], smallest[key], largest[key] > (data "/" file)
+        }
+    }
+    close(data "/" file)
+    return names
+}
+
+# What backends cannot do.
+function backends_end(    i, j, key, text) {
+    text = ""
+    for (i = 1; i <= n_backends; i++)
+        if (("fanout", backends[i]) in reason)
+            text = text "; " backends[i] " ends" (reason["fanout", backends[i]] ~ /FD_SETSIZE/ ? " at FD_SETSIZE, 1024" : ", see the table")
+    return text
+}
+
 # Models that lack a point of a curve, or all of it.
 function cut_short(point,    i, m, list) {
     list = ""
@@ -145,6 +176,7 @@ END {
     sort_xs("load")
     sort_xs("idle")
     sort_xs("work")
+    sort_xs("fanout")
 
     print "QPS_MAX =", bars("qps", "load.qps", "load", 0) > gp
     print "CPU_MAX =", bars("cpu", "load.cpu", "load", 0) > gp
@@ -209,6 +241,15 @@ END {
     print "IDLE_QPS =", quote(curves("idle.qps", "idle", "idle")) > gp
     curves("idle.cpu", "idle", "idle-cpu")
     print "WORK_QPS =", quote(curves("work.qps", "work", "work")) > gp
+    print "BACKENDS =", quote(backend_curves("fanout.rate", "fanout")) > gp
+    backend_curves("fanout.speed", "fanout-speed")
+    backend_curves("fanout.p50", "fanout-latency")
+    backend_curves("fanout.p99", "fanout-p99")
+    print "FANOUT_TICS =", quote(tics("fanout", "", 0, 0)) > gp
+    print "FANOUT_FIRST =", (n_xs["fanout"] ? xs["fanout", 1] : 1) > gp
+    print "FANOUT_LAST =", (n_xs["fanout"] ? xs["fanout", n_xs["fanout"]] : 10) > gp
+    print "FANOUT_NOTE =", quote("one room, two members send, 64 messages of 100 bytes in flight; higher is better" backends_end()) > gp
+    print "FANOUT_LATENCY_NOTE =", quote("one room, two members send, 64 messages of 100 bytes in flight; lower is better" backends_end()) > gp
     print "LOAD_TICS =", quote(tics("load", "", 0, 0)) > gp
     print "LOAD_FIRST =", (n_xs["load"] ? xs["load", 1] : 1) > gp
     print "LOAD_LAST =", (n_xs["load"] ? xs["load", n_xs["load"]] : 10) > gp
