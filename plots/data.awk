@@ -133,7 +133,7 @@ function backends_end(    i, j, key, text) {
     text = ""
     for (i = 1; i <= n_backends; i++)
         if (("fanout", backends[i]) in reason)
-            text = text "; " backends[i] " ends" (reason["fanout", backends[i]] ~ /FD_SETSIZE/ ? " at FD_SETSIZE, 1024" : ", see the table")
+            text = text "; " backends[i] " ends" (reason["fanout", backends[i]] ~ /FD_SETSIZE/ ? " at descriptor 1024" : ", see the table")
     return text
 }
 
@@ -234,7 +234,7 @@ END {
         print line > (data "/latency")
     }
 
-    print "N =", n_models > gp
+    print "N =", n_models + 0 > gp
     print "MODELS =", quote(list) > gp
     print "MODEL_TICS =", quote("(" rows ")") > gp
     print "LOAD_QPS =", quote(curves("load.qps", "load", "qps-connections")) > gp

@@ -175,7 +175,24 @@ goes_round() { # A B C and then C B A, never A A B B
     printf '%s\n' lessons/*/server.c | grep -v -e -chat/ | sed 's,^lessons/[^-]*-,,; s,/server.c$,,' | diff - "$scratch/order"
 }
 
+# The chat room with each way to wait, where it is built.
+chat_rows() {
+    [ "$(awk -F '\t' '$2 ~ /^chat-(select|poll|epoll)$/ && $3 == "fanout" && $NF == "-" && $7 > 0 && $9 > 0' "$scratch/all.tsv" | wc -l)" -eq 6 ] ||
+        { grep fanout "$scratch/all.tsv"; echo "not measured"; return 1; }
+}
+
+tells_pid() {
+    gives 0 '"deliveries": 125,.*"server_cpu_us": [1-9].*"wall_seconds"' "$measure" --tell-pid -- \
+        "$build/lessons/14-chat/server" --rate 0 -- "$build/bench/chatload" --clients 5 --messages 5
+}
+
 check "run: every model" every_model
+if [ -x "$build/lessons/14-chat/server" ]; then
+    check "run: the chat room" chat_rows
+    check "measure tells the generator the server's process" tells_pid
+else
+    skip "run: the chat room" "it is not built"
+fi
 check "run: goes round the models" goes_round
 
 # ---- run: models that fail -----------------------------------------------------------------------

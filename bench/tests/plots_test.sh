@@ -37,6 +37,10 @@ result() { # round model point connections idle work messages qps server_cpu_us 
     result 1 alpha calls 100 0 0 3000 60 5000 0 20 - 6600 strace -
     result 1 beta load 100 0 0 1000 80 3000 0.9 0 - - - -
     result 1 beta idle 100 900 0 - - - - - - - - 'idle connection 5 was closed by the server (it has no more)'
+    result 1 chat-epoll fanout 100 0 0 200000 1000000 20000 0 0 - 4000 tracepoint -
+    result 1 chat-epoll fanout 1000 0 0 400000 2000000 50000 0 0 - 8000 tracepoint -
+    result 1 chat-select fanout 100 0 0 100000 500000 20000 0 0 - 4000 tracepoint -
+    result 1 chat-select fanout 1500 0 0 - - - - - - - - 'server_full (select cannot watch a descriptor above FD_SETSIZE, 1024)'
 } > "$scratch/own.tsv"
 
 summary_has() { # a line, its words separated by blanks
@@ -66,6 +70,16 @@ check "system calls: the difference of two runs" summary_has 'value calls.syscal
 check "memory for each idle connection" summary_has 'value memory.user alpha 900 1024 1024 1024 1'
 check "no idle connections: the load" summary_has 'value idle.cpu alpha 0 5 4 6 3'
 check "what could not be measured" summary_has 'missing idle beta 900 idle connection 5 was closed by the server (it has no more)'
+check "deliveries a second" summary_has 'value fanout.rate epoll 100 1e+06 1e+06 1e+06 1'
+check "deliveries a CPU second" summary_has 'value fanout.speed epoll 1000 8e+06 8e+06 8e+06 1'
+check "a backend is no model" summary_has 'backend select'
+check "what a backend cannot" summary_has 'missing fanout select 1500 server_full (select cannot watch a descriptor above FD_SETSIZE, 1024)'
+chat_table_has() {
+    bench/table --chat "$scratch/own.tsv" > "$scratch/table" || return
+    grep -qF -- "$1" "$scratch/table" || { cat "$scratch/table"; echo "no line with: $1"; return 1; }
+}
+check "table of the chat room: the figures" chat_table_has '| epoll | 1,000 | 2,000,000 | 8,000,000 | 0.0200 | 10 us | 30 us |'
+check "table of the chat room: a reason" chat_table_has '[1] select: server_full (select cannot'
 check "table: the figures" table_has "$scratch/own.tsv" '| alpha | 1,000+ | 60 | 5.00 us | 2.05 | 0.020 | 2.0 MiB | 1.0 KiB | 2.00 times with 900 |'
 check "table: a reason" table_has "$scratch/own.tsv" '[1] beta: idle connection 5 was closed by the server (it has no more)'
 check "table: clients at once" table_has "$scratch/own.tsv" '| beta | 4 | 80 |'
@@ -160,11 +174,11 @@ memory() {
 
 report_is_whole() {
     local figure model
-    for figure in qps cpu syscalls qps-connections latency idle memory work; do
+    for figure in qps cpu syscalls qps-connections latency idle memory work fanout fanout-latency; do
         grep -q "<figure id=\"$figure\">" "$out/report.html" || { echo "no figure $figure"; return 1; }
     done
-    expect 'SVG pictures' "$(grep -c '<svg ' "$out/report.html")" 8 || return
-    expect 'ends of them' "$(grep -c '</svg>' "$out/report.html")" 8 || return
+    expect 'SVG pictures' "$(grep -c '<svg ' "$out/report.html")" 10 || return
+    expect 'ends of them' "$(grep -c '</svg>' "$out/report.html")" 10 || return
     while read -r model; do
         grep -q "<td>$model</td>" "$out/report.html" || { echo "no row of $model"; return 1; }
     done < "$scratch/models"
@@ -214,6 +228,19 @@ check "figure work" curves work work.qps
 check "report" report_is_whole
 check "the figure in the terminal" in_characters
 check "draw: results with next to nothing in them" plots/draw "$scratch/own.tsv" "$scratch/own-figures"
+
+fanout() { # FIGURE TITLE WANTED: so many points, and one in the key
+    out=$scratch/own-figures
+    svg_is_whole_own "$1" || return
+    expect "points of $2" "$(points "$1" "$2")" "$3"
+}
+svg_is_whole_own() {
+    { grep -q '</svg>' "$out/$1.svg" && [ -s "$out/$1.png" ]; } || { echo "no figure"; return 1; }
+    grep -q 'select ends at descriptor 1024' "$out/$1.svg" || { echo "it does not say where select ends"; return 1; }
+}
+check "figure fanout: epoll" fanout fanout epoll 5 # two in each panel
+check "figure fanout: select" fanout fanout select 3
+check "figure fanout-latency" fanout fanout-latency 'epoll, p99' 3
 for n in 10 20 60; do # lines that an interrupted run has left, with whole figures missing
     head -n "$n" "$reference" > "$scratch/cut.tsv"
     check "draw: the first $n lines of a run" plots/draw "$scratch/cut.tsv" "$scratch/cut-figures"
