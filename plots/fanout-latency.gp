@@ -6,7 +6,7 @@ set label 2 FANOUT_LATENCY_NOTE
 set logscale xy
 set xtics @FANOUT_TICS
 set xrange [FANOUT_FIRST / 1.5:FANOUT_LAST * 1.5]
-set format y '%g'
+set format y '%.0s%c'
 set xlabel 'members (logarithmic)'
 set ylabel 'microseconds (logarithmic)'
 lt_backend(i) = word(BACKENDS, i) eq 'select' ? 3 : word(BACKENDS, i) eq 'poll' ? 4 : 5

@@ -8,6 +8,7 @@ set logscale x
 set xtics @FANOUT_TICS
 set xrange [FANOUT_FIRST / 1.5:FANOUT_LAST * 1.5]
 set yrange [0:*]
+set format y '%.1s%c'
 set xlabel 'members (logarithmic)'
 lt_backend(i) = word(BACKENDS, i) eq 'select' ? 3 : word(BACKENDS, i) eq 'poll' ? 4 : 5
 

@@ -79,7 +79,7 @@ chat_table_has() {
     grep -qF -- "$1" "$scratch/table" || { cat "$scratch/table"; echo "no line with: $1"; return 1; }
 }
 check "table of the chat room: the figures" chat_table_has '| epoll | 1,000 | 2,000,000 | 8,000,000 | 0.0200 | 10 us | 30 us |'
-check "table of the chat room: a reason" chat_table_has '[1] select: server_full (select cannot'
+check "table of the chat room: a reason" chat_table_has 'select: server_full (select cannot'
 check "table: the figures" table_has "$scratch/own.tsv" '| alpha | 1,000+ | 60 | 5.00 us | 2.05 | 0.020 | 2.0 MiB | 1.0 KiB | 2.00 times with 900 |'
 check "table: a reason" table_has "$scratch/own.tsv" '[1] beta: idle connection 5 was closed by the server (it has no more)'
 check "table: clients at once" table_has "$scratch/own.tsv" '| beta | 4 | 80 |'
