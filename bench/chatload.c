@@ -650,7 +650,7 @@ static void churn_one(void)
 {
     char request[PROTOCOL_EXTRA];
     char name[NAME_SIZE];
-    struct client *c = &clients[CHURNING][n_churned++ % counts[CHURNING]];
+    struct client *c = &clients[CHURNING][n_churned++ % VISITORS];
     if (!c->joined || c->leaving || (c->seats->taken && c->seats->since == INT64_MAX))
         return; /* it still waits for the last reply */
     if (c->seats->taken) {
@@ -668,14 +668,14 @@ static void churn_one(void)
 /* Break the connection as a machine does that crashes, and come again under another name. */
 static void reset_one(void)
 {
-    struct client *c = &clients[RESETTING][n_to_reset++ % counts[RESETTING]];
+    struct client *c = &clients[RESETTING][n_to_reset++ % VISITORS];
     if (c->joined) {
         struct linger reset = {.l_onoff = 1};
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         expect_notice(c->seats->room, false);
         client_close(c);
         n_resets++;
-        c->number += (uint32_t)counts[RESETTING];
+        c->number += VISITORS;
     } else if (c->fd == -1) {
         client_open(c);
     }

@@ -82,7 +82,7 @@ void rooms_enter(struct seat *seat, uint32_t room, bool member)
                           .next = r->head};
     if (r->n_seats == r->seats_capacity) {
         r->seats_capacity = r->seats_capacity > 0 ? r->seats_capacity * 2 : FIRST_CAPACITY;
-        r->seats = grown(r->seats, r->seats_capacity, sizeof *r->seats);
+        r->seats = grown(r->seats, r->seats_capacity, sizeof(struct seat *));
     }
     r->seats[r->n_seats++] = seat;
     r->n_members += member;

@@ -107,7 +107,7 @@ static void deliver(nfds_t i, bool third, const char *from, const char *room, co
                    now && lie == FOREIGN ? "r9" : room, other);
     if ((lie == SWAPPED && third) || lie == ALL_SWAPPED) { /* two of one sender, with --senders 1 */
         if (messages == LIE_AT) {
-            strcpy(held[third], line);
+            memcpy(held[third], line, sizeof line);
             return;
         }
         say(i, line);
@@ -261,31 +261,31 @@ static void run_chatload(struct subject_outcome *o, const char *port, const char
 static const struct {
     const char *name;
     enum lie lie;
+    int errors; /* at least */
     const char *said;
-    int errors;           /* at least */
     const char *if_first; /* what is said instead if he is the first to get it; or NULL */
 } lies[] = {
-    {"lost by one", LOST, "and not the 1 before it", 1, "came before its message"},
-    {"lost by all", LOST_BY_ALL, "came before its message", 1, NULL},
-    {"twice", DOUBLE, "came twice, or out of order", 1, NULL},
-    {"swapped for one", SWAPPED, "and not the 1 before it", 2, "came before its message"},
-    {"swapped for all", ALL_SWAPPED, "came before its message", 1, NULL},
-    {"altered for one", ALTERED, "a message was altered", 1, NULL},
-    {"altered for all", ALL_ALTERED, "a message was altered", 4, NULL},
-    {"shortened", SHORTENED, "a message was altered", 1, NULL},
-    {"of a room in which it is not", FOREIGN, "a message of room 'r9', in which it is not", 1,
+    {"lost by one", LOST, 1, "and not the 1 before it", "came before its message"},
+    {"lost by all", LOST_BY_ALL, 1, "came before its message", NULL},
+    {"twice", DOUBLE, 1, "came twice, or out of order", NULL},
+    {"swapped for one", SWAPPED, 2, "and not the 1 before it", "came before its message"},
+    {"swapped for all", ALL_SWAPPED, 1, "came before its message", NULL},
+    {"altered for one", ALTERED, 1, "a message was altered", NULL},
+    {"altered for all", ALL_ALTERED, 4, "a message was altered", NULL},
+    {"shortened", SHORTENED, 1, "a message was altered", NULL},
+    {"of a room in which it is not", FOREIGN, 1, "a message of room 'r9', in which it is not",
      NULL},
-    {"forged", FORGED, "as if from m000003", 1, NULL},
-    {"invented", INVENTED, "came, which nobody sent", 1, NULL},
-    {"the last one twice", LAST_TWICE, "came twice, or out of order", 1, NULL},
-    {"silence", SILENCE, "timed out after 0.5 s waiting for ", 4, NULL},
-    {"closed", CLOSED, "closed by the server", 1, NULL},
-    {"a complaint", COMPLAINT, "the server says: busy", 1, NULL},
-    {"no JSON", NO_JSON, "a line that is no JSON object", 1, NULL},
-    {"told twice", TOLD_TWICE, "1 notices too many", 1, NULL},
-    {"not told", NOT_TOLD, "timed out after 0.5 s waiting for 1 notices of members who came", 1,
+    {"forged", FORGED, 1, "as if from m000003", NULL},
+    {"invented", INVENTED, 1, "came, which nobody sent", NULL},
+    {"the last one twice", LAST_TWICE, 1, "came twice, or out of order", NULL},
+    {"silence", SILENCE, 4, "timed out after 0.5 s waiting for ", NULL},
+    {"closed", CLOSED, 1, "closed by the server", NULL},
+    {"a complaint", COMPLAINT, 1, "the server says: busy", NULL},
+    {"no JSON", NO_JSON, 1, "a line that is no JSON object", NULL},
+    {"told twice", TOLD_TWICE, 1, "1 notices too many", NULL},
+    {"not told", NOT_TOLD, 1, "timed out after 0.5 s waiting for 1 notices of members who came",
      NULL},
-    {"no welcome", NO_WELCOME, "timed out after 0.5 s waiting for 1 clients to join", 1, NULL},
+    {"no welcome", NO_WELCOME, 1, "timed out after 0.5 s waiting for 1 clients to join", NULL},
 };
 enum { N_LIES = sizeof lies / sizeof lies[0] };
 
