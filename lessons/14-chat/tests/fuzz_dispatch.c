@@ -34,6 +34,7 @@
 #include "../session.h"
 #include "../transport.h"
 #include "server.h"
+#include "view.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -49,11 +50,9 @@ struct client {
     bool open;
     bool want_fails; /* the next time */
     bool eof;
-    bool finished;            /* the server's end of file */
-    bool over;                /* bye: nothing may follow */
-    char nickname[NAME_SIZE]; /* as its last welcome or nick_changed says; or "" */
-    int read_error;           /* when all is read; or 0 */
-    unsigned wanted;          /* events that the server waits for */
+    bool finished;   /* the server's end of file */
+    int read_error;  /* when all is read; or 0 */
+    unsigned wanted; /* events that the server waits for */
     struct session *session;
 
     char *sent; /* and not yet read: sent_size bytes */
@@ -64,12 +63,8 @@ struct client {
 
     char *said; /* what the server has written to it */
     size_t said_size, said_capacity;
-    size_t checked; /* bytes of it */
-
-    /* What it knows from that. */
-    json_t *rooms;   /* the members of its rooms, {"lobby": {"ann": null}}, */
-    json_t *heard;   /* the number of the last message of each, */
-    json_int_t last; /* and of the last message at all */
+    size_t checked;   /* bytes of it */
+    struct view view; /* what it knows from that */
 };
 
 static struct client clients[CLIENTS];
@@ -181,115 +176,13 @@ static void stub_close(struct connection *c)
     struct client *p = client_of(c);
     free(p->sent);
     free(p->said);
-    json_decref(p->rooms);
-    json_decref(p->heard);
+    view_free(&p->view);
     *p = (struct client){0};
 }
 
 static const struct transport stub = {stub_read, stub_write, stub_want, stub_finish, stub_close};
 
 /* ---- what the server says ------------------------------------------------------------------- */
-
-static bool is_one_of(const char *word, const char *const list[])
-{
-    while (*list != NULL && strcmp(*list, word) != 0)
-        list++;
-    return *list != NULL;
-}
-
-static const char *text(const json_t *message, const char *field)
-{
-    const char *value = json_string_value(json_object_get(message, field));
-    REQUIRE(value != NULL);
-    return value;
-}
-
-/* The members of the room that a message is of: the client must be in it. */
-static json_t *members(const struct client *p, const json_t *message)
-{
-    json_t *set = json_object_get(p->rooms, text(message, "room"));
-    REQUIRE(set != NULL);
-    return set;
-}
-
-static bool is_member(const json_t *set, const char *nickname)
-{
-    return json_object_get(set, nickname) != NULL;
-}
-
-static void set_add(json_t *set, const char *nickname)
-{
-    REQUIRE(!is_member(set, nickname));
-    json_object_set_new(set, nickname, json_null());
-}
-
-static void set_remove(json_t *set, const char *nickname)
-{
-    REQUIRE(json_object_del(set, nickname) == 0);
-}
-
-/* A list of nicknames, which must be in byte order, as a set. */
-static json_t *set_of(const json_t *list)
-{
-    json_t *set = json_object();
-    REQUIRE(json_is_array(list));
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *nickname = json_string_value(json_array_get(list, i));
-        REQUIRE(nickname != NULL);
-        REQUIRE(i == 0 || strcmp(json_string_value(json_array_get(list, i - 1)), nickname) < 0);
-        set_add(set, nickname);
-    }
-    return set;
-}
-
-/* The client itself has entered a room. */
-static void entered(struct client *p, const json_t *message)
-{
-    json_t *set = set_of(json_object_get(message, "users"));
-    REQUIRE(is_member(set, p->nickname));
-    REQUIRE(json_object_get(p->rooms, text(message, "room")) == NULL);
-    json_object_set_new(p->rooms, text(message, "room"), set);
-}
-
-static void renamed(struct client *p, const char *old, const char *nickname)
-{
-    const char *room;
-    json_t *set;
-    bool known = false;
-    json_object_foreach(p->rooms, room, set)
-    {
-        if (!is_member(set, old))
-            continue;
-        known = true;
-        set_remove(set, old);
-        set_add(set, nickname);
-    }
-    REQUIRE(known || strcmp(p->nickname, old) == 0);
-    if (strcmp(p->nickname, old) == 0)
-        snprintf(p->nickname, sizeof p->nickname, "%s", nickname);
-}
-
-static void check_rooms(const json_t *list)
-{
-    REQUIRE(json_is_array(list));
-    const char *last = "";
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *room = json_array_get(list, i);
-        REQUIRE(strcmp(last, text(room, "name")) < 0);
-        REQUIRE(json_is_integer(json_object_get(room, "users")));
-        last = text(room, "name");
-    }
-}
-
-static void check_users(const struct client *p, const json_t *message)
-{
-    json_t *set = set_of(json_object_get(message, "users"));
-    const json_t *room = json_object_get(message, "room");
-    REQUIRE(room != NULL);
-    const json_t *known = json_object_get(p->rooms, json_string_value(room));
-    REQUIRE(known == NULL || json_equal(known, set));
-    json_decref(set);
-}
 
 /* An extension of the room: every message gets its number in the room and its number in all. */
 static void number_message(struct room *r, json_t *message)
@@ -301,76 +194,6 @@ static void number_message(struct room *r, json_t *message)
 }
 
 static const struct extension numbering = {.name = "numbering", .before_broadcast = number_message};
-
-static void check_number(struct client *p, const json_t *message)
-{
-    const char *room = text(message, "room");
-    json_int_t n = json_integer_value(json_object_get(message, "in_room"));
-    json_int_t all = json_integer_value(json_object_get(message, "in_all"));
-    const json_t *last = json_object_get(p->heard, room);
-    REQUIRE(last == NULL || n == json_integer_value(last) + 1);
-    REQUIRE(all > p->last);
-    json_object_set_new(p->heard, room, json_integer(n));
-    p->last = all;
-}
-
-/* What a client is told of rooms and of others only when it has joined. */
-static void check_notice(struct client *p, const char *type, const json_t *message)
-{
-    REQUIRE(p->nickname[0] != '\0');
-    if (strcmp(type, "broadcast") == 0) {
-        REQUIRE(is_member(members(p, message), text(message, "from")));
-        REQUIRE(text(message, "content")[0] != '\0');
-        check_number(p, message);
-    } else if (strcmp(type, "private") == 0) {
-        REQUIRE(strcmp(text(message, "from"), p->nickname) == 0 ||
-                strcmp(text(message, "to"), p->nickname) == 0);
-    } else if (strcmp(type, "user_joined") == 0) {
-        set_add(members(p, message), text(message, "nickname"));
-    } else if (strcmp(type, "user_left") == 0) {
-        static const char *const reasons[] = {
-            "left", "quit", "connection lost", "timeout", "slow consumer", "server closing", NULL};
-        REQUIRE(strcmp(text(message, "nickname"), p->nickname) != 0);
-        REQUIRE(is_one_of(text(message, "reason"), reasons));
-        set_remove(members(p, message), text(message, "nickname"));
-    } else if (strcmp(type, "nick_changed") == 0) {
-        renamed(p, text(message, "old"), text(message, "nickname"));
-    } else if (strcmp(type, "room_joined") == 0) {
-        entered(p, message);
-    } else if (strcmp(type, "room_left") == 0) {
-        (void)members(p, message);
-        json_object_del(p->rooms, text(message, "room"));
-        json_object_del(p->heard, text(message, "room"));
-    } else {
-        fprintf(stderr, "no such type: %s\n", type);
-        abort();
-    }
-}
-
-static void check_message(struct client *p, const json_t *message)
-{
-    static const char *const codes[] = {
-        "bad_json",       "bad_request",    "unknown_type",   "too_long", "not_joined",
-        "already_joined", "bad_nickname",   "nickname_taken", "bad_room", "not_in_room",
-        "no_such_user",   "too_many_rooms", "server_full",    "busy",     NULL};
-    const char *type = text(message, "type");
-    if (strcmp(type, "error") == 0) {
-        REQUIRE(is_one_of(text(message, "code"), codes));
-        REQUIRE(text(message, "message")[0] != '\0');
-    } else if (strcmp(type, "welcome") == 0) {
-        REQUIRE(p->nickname[0] == '\0');
-        snprintf(p->nickname, sizeof p->nickname, "%s", text(message, "nickname"));
-        entered(p, message);
-    } else if (strcmp(type, "users") == 0) {
-        check_users(p, message);
-    } else if (strcmp(type, "rooms") == 0) {
-        check_rooms(json_object_get(message, "rooms"));
-    } else if (strcmp(type, "bye") == 0) {
-        p->over = true;
-    } else if (strcmp(type, "ping") != 0 && strcmp(type, "pong") != 0) {
-        check_notice(p, type, message);
-    }
-}
 
 /* Whoever speaks HTTP or TLS is answered in these. */
 static bool is_foreign(const struct client *p)
@@ -392,9 +215,8 @@ static void check_said(struct client *p)
         size_t length = (size_t)(newline - line);
         json_error_t error;
         json_t *message = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
-        REQUIRE(json_is_object(message));
-        REQUIRE(!p->over);
-        check_message(p, message);
+        REQUIRE(message != NULL);
+        view_hear(&p->view, message);
         json_decref(message);
         p->checked += length + 1;
     }
@@ -468,8 +290,7 @@ static void end_turn(void)
 
 static void come(struct client *p)
 {
-    *p = (struct client){
-        .open = true, .chunk = SIZE_MAX, .rooms = json_object(), .heard = json_object()};
+    *p = (struct client){.open = true, .chunk = SIZE_MAX};
     hub_accept(&hub, (struct connection){
                          .transport = &stub, .reactor = reactor, .number = (int)(p - clients)});
     end_turn();
