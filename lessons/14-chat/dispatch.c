@@ -5,6 +5,7 @@
 #include "hub.h"
 #include "limits.h"
 #include "notice.h"
+#include "reserve.h"
 #include "server.h"
 #include "session.h"
 
@@ -156,9 +157,9 @@ void dispatch_line(struct session *s, const char *line, size_t length)
         refuse_line(&c, "bad_json", "The line nests objects or arrays too deeply.");
         return;
     }
-    json_error_t error;
-    json_t *body = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
-    if (body == NULL && json_error_code(&error) == json_error_out_of_memory) {
+    reserve_begin();
+    json_t *body = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+    if (reserve_end()) {
         call_error(&c, "busy", "Memory is short: try again.");
     } else if (!json_is_object(body)) {
         refuse_line(&c, "bad_json", "The line is not one JSON object.");

@@ -6,6 +6,7 @@
 #include "dispatch.h"
 #include "limits.h"
 #include "notice.h"
+#include "reserve.h"
 #include "room.h"
 #include "server.h"
 
@@ -23,7 +24,8 @@ int hub_init(struct hub *hub, struct reactor *reactor, const struct extension *c
 {
     *hub = (struct hub){.reactor = reactor, .extensions = extensions, .input_size = INPUT};
     if (names_init(&hub->users, true) == -1 || names_init(&hub->rooms, false) == -1 ||
-        (hub->input = malloc(INPUT)) == NULL || (hub->lobby = room_open(hub, "lobby")) == NULL) {
+        reserve_init(limits.max_line) == -1 || (hub->input = malloc(INPUT)) == NULL ||
+        (hub->lobby = room_open(hub, "lobby")) == NULL) {
         hub_free(hub);
         return -1;
     }
@@ -353,6 +355,7 @@ void hub_free(struct hub *hub)
     names_free(&hub->rooms);
     free(hub->line);
     free(hub->input);
+    reserve_free();
 }
 
 /* What waits to be sent: the tape in reserve does not. */
