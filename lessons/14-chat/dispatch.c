@@ -19,9 +19,10 @@ enum { DEPTH = 16 }; /* of nested objects and arrays */
 
 json_t *call_add_id(const struct call *c, json_t *message)
 {
-    if (message != NULL && c->id != NULL)
-        json_object_set(message, "id", c->id);
-    return message;
+    if (c->id == NULL || json_object_set(message, "id", c->id) == 0)
+        return message;
+    json_decref(message); /* an answer that nobody knows to be his is none */
+    return NULL;
 }
 
 void call_reply(struct call *c, json_t *message)

@@ -91,7 +91,8 @@ void call_error(struct call *c, const char *code, const char *sentence);
 /* call_join - let the requester join under a nickname that is valid and free. */
 void call_join(struct call *c, const char *nickname, const char *room);
 
-/* call_add_id - give a reply the id of its request.  Returns message. */
+/* call_add_id - give a reply, which may be NULL, the id of its request.  Returns it; or NULL short of
+ * memory, and the reference is gone. */
 json_t *call_add_id(const struct call *c, json_t *message);
 
 #endif
