@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <time.h>
 
 const char *notice_time(void)
@@ -23,16 +24,6 @@ const char *notice_time(void)
     return text;
 }
 
-/* Tell all members.  There is nobody to answer to if memory is short: the log is told. */
-static void tell_room(struct room *r, json_t *message)
-{
-    struct hub *hub = r->hub;
-    if (r->count == 0)
-        json_decref(message);
-    else if (hub_encode(hub, message) == -1 || room_say(r, hub->line, hub->line_size) == -1)
-        server_refuse("out of memory: a notice to room %s is lost", r->name.text);
-}
-
 static void tell_one(struct session *s, json_t *message)
 {
     if (hub_encode(s->hub, message) == -1)
@@ -41,17 +32,30 @@ static void tell_one(struct session *s, json_t *message)
         session_put(s, s->hub->line, s->hub->line_size);
 }
 
-void notice_joined(struct room *r, struct session *s)
+int notice_joined(struct room *r, struct session *s)
 {
-    tell_room(r, json_pack("{ss ss ss ss}", "type", "user_joined", "nickname", s->name.text, "room",
-                           r->name.text, "timestamp", notice_time()));
+    struct hub *hub = r->hub;
+    if (hub_encode(hub, json_pack("{ss ss ss ss}", "type", "user_joined", "nickname", s->name.text,
+                                  "room", r->name.text, "timestamp", notice_time())) == -1 ||
+        room_say(r, hub->line, hub->line_size) == -1)
+        return -1;
     room_skip(r, s);
+    return 0;
 }
 
+/* [no-refusal] That somebody has gone cannot be refused, so it must not fail: names need no escaping,
+ * so no memory is needed for the line, and the hub has kept a tape for it. */
 void notice_left(struct room *r, const char *nickname, const char *reason)
 {
-    tell_room(r, json_pack("{ss ss ss ss ss}", "type", "user_left", "nickname", nickname, "room",
-                           r->name.text, "reason", reason, "timestamp", notice_time()));
+    char line[256];
+    if (r->count == 0)
+        return;
+    int size = snprintf(line, sizeof line,
+                        "{\"type\":\"user_left\",\"nickname\":\"%s\",\"room\":\"%s\","
+                        "\"reason\":\"%s\",\"timestamp\":\"%s\"}\n",
+                        nickname, r->name.text, reason, notice_time());
+    if (room_say(r, line, (size_t)size) == -1)
+        server_refuse("out of memory: a notice to room %s is lost", r->name.text);
 }
 
 void notice_ping(struct session *s)

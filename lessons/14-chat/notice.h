@@ -9,8 +9,9 @@
 struct room;
 struct session;
 
-/* notice_joined, notice_left - tell the other members of a room who has come; who has gone, and why. */
-void notice_joined(struct room *r, struct session *s);
+/* notice_joined, notice_left - tell the other members of a room who has come; who has gone, and why.
+ * Short of memory notice_joined returns -1 and has told nobody. */
+int notice_joined(struct room *r, struct session *s);
 void notice_left(struct room *r, const char *nickname, const char *reason);
 
 /* notice_ping - ask a silent client for a sign of life. */

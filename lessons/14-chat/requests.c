@@ -86,13 +86,17 @@ static bool nickname_is_free(struct call *c, const char *nickname)
 /* Take a seat, and let the others see it.  NULL after an error has been answered. */
 static struct room *enter(struct call *c, const char *name)
 {
+    struct session *s = c->session;
     struct room *r = room_open(c->hub, name);
-    if (r == NULL || room_enter(r, c->session) == -1) {
+    bool seated = r != NULL && room_enter(r, s) == 0;
+    if (!seated || notice_joined(r, s) == -1) {
+        if (seated)
+            room_leave(r, s);
         call_error(c, "busy", "Memory is short: try again.");
         return NULL;
     }
-    server_report("client %d (%s): joined room %s", c->session->connection.number,
-                  c->session->name.text, r->name.text);
+    server_report("client %d (%s): joined room %s", s->connection.number, s->name.text,
+                  r->name.text);
     return r;
 }
 
@@ -112,7 +116,6 @@ void call_join(struct call *c, const char *nickname, const char *room)
                                                  nickname, "room", r->name.text, "timestamp",
                                                  notice_time(), "limits", limits_json()),
                                        r));
-    notice_joined(r, s);
 }
 
 static void serve_join(struct call *c)
@@ -157,7 +160,6 @@ static void serve_join_room(struct call *c)
                                        json_pack("{ss ss ss}", "type", "room_joined", "room",
                                                  r->name.text, "timestamp", notice_time()),
                                        r));
-    notice_joined(r, s);
 }
 
 /* The room of this name, if the requester is in it; else NULL, and not_in_room is answered. */
