@@ -202,15 +202,8 @@ static void rename_session(struct session *s, const char *nickname)
 }
 
 /* Tell everybody who shares a room with s, but not s; once, whatever the number of rooms shared. */
-static void tell_neighbours(struct session *s, const char *line, size_t size)
+static void tell_neighbours(struct session *s, struct chunk *k)
 {
-    struct chunk *k = chunk_new(size, true);
-    if (k == NULL) {
-        server_refuse("out of memory: a change of nickname is not told");
-        return;
-    }
-    memcpy(k->bytes, line, size);
-    k->used = (uint32_t)size;
     s->round = ++s->hub->round;
     for (uint32_t i = 0; i < s->room_count; i++)
         for (size_t n = 0; n < s->rooms[i]->count; n++) {
@@ -220,7 +213,17 @@ static void tell_neighbours(struct session *s, const char *line, size_t size)
             other->round = s->round;
             session_refer_all(other, k);
         }
-    chunk_drop(k);
+}
+
+/* A chunk of what hub_encode has made; NULL short of memory. */
+static struct chunk *chunk_of_line(const struct hub *hub)
+{
+    struct chunk *k = chunk_new(hub->line_size, true);
+    if (k == NULL)
+        return NULL;
+    memcpy(k->bytes, hub->line, hub->line_size);
+    k->used = (uint32_t)hub->line_size;
+    return k;
 }
 
 static void serve_nick(struct call *c)
@@ -231,14 +234,16 @@ static void serve_nick(struct call *c)
         return;
     json_t *message = json_pack("{ss ss ss ss}", "type", "nick_changed", "old", s->name.text,
                                 "nickname", nickname, "timestamp", notice_time());
-    if (message == NULL || hub_encode(c->hub, json_incref(message)) == -1) {
+    struct chunk *k = NULL;
+    if (hub_encode(c->hub, json_incref(message)) == -1 || (k = chunk_of_line(c->hub)) == NULL) {
         json_decref(message);
         call_error(c, "busy", "Memory is short: try again.");
         return;
     }
     server_report("client %d (%s): is now %s", s->connection.number, s->name.text, nickname);
     rename_session(s, nickname);
-    tell_neighbours(s, c->hub->line, c->hub->line_size);
+    tell_neighbours(s, k);
+    chunk_drop(k);
     call_reply(c, message);
 }
 

@@ -456,6 +456,7 @@ static void check_all(void)
         if (is_awake(&guests[i]))
             json_object_foreach(guests[i].view.rooms, room, members) check_members(room, members);
     }
+    let_finish();
     shared->armed = true;
 }
 
