@@ -620,7 +620,8 @@ static void move(void)
     ask(ANN, "room_joined", "'type':'join_room','room':'attic'");
     ask(ANN, "nick_changed", "'type':'nick','nickname':'ann'");
     ask(ANN, "room_left", "'type':'leave_room','room':'attic'");
-    ask(ANN, "room_left", "'type':'leave_room','room':'garden'");
+    ask(BOB, "room_joined", "'type':'join_room','room':'garden'");
+    ask(BOB, "room_left", "'type':'leave_room','room':'garden'");
     ask(CEM, "room_joined", "'type':'join_room','room':'lobby'");
 }
 
