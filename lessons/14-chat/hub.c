@@ -25,6 +25,7 @@ int hub_init(struct hub *hub, struct reactor *reactor, const struct extension *c
     *hub = (struct hub){.reactor = reactor, .extensions = extensions, .input_size = INPUT};
     if (names_init(&hub->users, true) == -1 || names_init(&hub->rooms, false) == -1 ||
         reserve_init(limits.max_line) == -1 || (hub->input = malloc(INPUT)) == NULL ||
+        (hub->last_tape = room_new_tape()) == NULL ||
         (hub->lobby = room_open(hub, "lobby")) == NULL) {
         hub_free(hub);
         return -1;
@@ -351,6 +352,8 @@ void hub_free(struct hub *hub)
     free_rooms(hub);
     if (hub->spare_tape != NULL)
         chunk_drop(hub->spare_tape);
+    if (hub->last_tape != NULL)
+        chunk_drop(hub->last_tape);
     names_free(&hub->users);
     names_free(&hub->rooms);
     free(hub->line);
@@ -358,11 +361,15 @@ void hub_free(struct hub *hub)
     reserve_free();
 }
 
-/* What waits to be sent: the tape in reserve does not. */
+static size_t memory_of(const struct chunk *k)
+{
+    return k != NULL ? sizeof *k + k->capacity : 0;
+}
+
+/* What waits to be sent: the tapes that are kept do not. */
 static size_t queued(const struct hub *hub)
 {
-    return chunk_memory -
-           (hub->spare_tape != NULL ? sizeof *hub->spare_tape + hub->spare_tape->capacity : 0);
+    return chunk_memory - memory_of(hub->spare_tape) - memory_of(hub->last_tape);
 }
 
 void hub_print_stats(struct hub *hub)

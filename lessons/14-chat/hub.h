@@ -48,7 +48,8 @@ struct hub {
     struct session *slowest, *last_slow; /* blocked ones, the longest first */
     struct room *dirty;                  /* something was said there, or everybody has left */
     struct room *written;                /* see [one-order] in room.h */
-    struct chunk *spare_tape;            /* kept for when memory is short, or NULL */
+    struct chunk *spare_tape;            /* for the next room that needs one; or NULL */
+    struct chunk *last_tape;             /* kept for when memory is short; or NULL */
 
     char *line; /* what hub_encode has made */
     size_t line_size, line_capacity;

@@ -33,6 +33,11 @@ static void make_dirty(struct room *r)
     r->hub->dirty = r;
 }
 
+struct chunk *room_new_tape(void)
+{
+    return chunk_new(TAPE, true);
+}
+
 struct room *room_open(struct hub *hub, const char *name)
 {
     struct name *n = names_find(&hub->rooms, name);
@@ -166,7 +171,10 @@ static int change_tape(struct room *r, size_t least)
         tape = hub->spare_tape;
         hub->spare_tape = NULL;
     } else if ((tape = chunk_new(least > TAPE ? least : TAPE, true)) == NULL) {
-        return -1;
+        if (hub->last_tape == NULL || hub->last_tape->capacity < least)
+            return -1;
+        tape = hub->last_tape;
+        hub->last_tape = NULL;
     }
     if (r->tape != NULL && r->tape != tape)
         chunk_drop(r->tape);
@@ -196,9 +204,10 @@ void room_sweep(struct room *r)
 {
     struct hub *hub = r->hub;
     if (r->tape != NULL && (r->tape->references == 1 || r->count == 0)) {
-        if (hub->spare_tape == NULL && r->tape->references == 1 && r->tape->capacity == TAPE) {
+        struct chunk **kept = hub->last_tape == NULL ? &hub->last_tape : &hub->spare_tape;
+        if (*kept == NULL && r->tape->references == 1 && r->tape->capacity == TAPE) {
             r->tape->used = 0;
-            hub->spare_tape = r->tape;
+            *kept = r->tape;
         } else {
             chunk_drop(r->tape);
         }

@@ -18,6 +18,7 @@
  *   room_settle, room_settle_one     put what was said into the outboxes, of all members or one
  *   room_skip                        let one member not hear what was said last
  *   room_unseat, room_reseat         around a change of a nickname
+ *   room_new_tape                    a tape for the hub to keep
  *   room_sweep                       give back what a room no longer needs, after its turn
  */
 #ifndef ROOM_H
@@ -81,6 +82,9 @@ void room_skip(struct room *r, struct session *s);
  * and put it back. */
 struct seat room_unseat(struct room *r, const struct session *s);
 void room_reseat(struct room *r, struct seat seat);
+
+/* room_new_tape - an empty tape, for hub->last_tape; NULL short of memory. */
+struct chunk *room_new_tape(void);
 
 /* room_sweep - let the tape go if everybody has been sent everything, and the room if it is empty
  * and not the lobby. */
