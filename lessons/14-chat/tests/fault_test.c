@@ -242,6 +242,7 @@ static struct guest {
     bool asleep;          /* does not read */
     int heard[SAID_MOST]; /* which messages, heard_count of them, */
     int heard_count;      /* each by its number */
+    int ping;             /* its id, when the guest catches up */
     int round;            /* how many of them when the round began */
     int waits_for;        /* messages of his own in this round, without an answer yet */
     int last[GUESTS];     /* of everybody else's */
@@ -380,14 +381,11 @@ static bool is_in(const struct guest *g, const char *room)
     return g->live && json_object_get(g->view.rooms, room) != NULL;
 }
 
-/* Hear everything so far.  Returns false if the connection has ended. */
+/* Hear everything up to the answer to a ping.  Returns false if the connection has ended. */
 static bool catch_up(struct guest *g)
 {
-    int id = ++ids;
-    if (!tell(g, "{'type':'ping','id':%d}", id))
-        return false;
     for (json_t *m; (m = hear(g)) != NULL; json_decref(m))
-        if (json_integer_value(json_object_get(m, "id")) == id) {
+        if (json_integer_value(json_object_get(m, "id")) == g->ping) {
             json_decref(m);
             return true;
         }
@@ -443,6 +441,9 @@ static void check_all(void)
     shared->armed = false;
     for (bool lost = true; lost;) {
         lost = false;
+        for (int i = 0; i < GUESTS; i++)
+            if (is_awake(&guests[i]))
+                tell(&guests[i], "{'type':'ping','id':%d}", guests[i].ping = ++ids);
         for (int i = 0; i < GUESTS; i++)
             if (is_awake(&guests[i]) && !catch_up(&guests[i])) {
                 lose(&guests[i]);
