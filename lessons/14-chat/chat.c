@@ -21,6 +21,7 @@
 
 enum {
     OPTIONS_MAX = 24, /* of the room and its extensions */
+    ACCEPTS = 256,    /* clients accepted in one turn */
     SPARE = 64        /* descriptors that are not for clients in the room */
 };
 
@@ -82,7 +83,7 @@ static void accept_clients(struct reactor *r, int lfd, unsigned events, void *co
 {
     (void)events;
     (void)context;
-    for (;;) {
+    for (int i = 0; i < ACCEPTS; i++) { /* the others are waited for as well */
         int cfd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (cfd == -1) {
             if (server_accept_again(lfd))
@@ -138,7 +139,8 @@ static void print_stats(struct reactor *r, void *context)
 static void print_stats_again(struct reactor *r, void *context)
 {
     hub_print_stats(&hub);
-    reactor_timer_start(r, context, (int64_t)(stats_every * 1000), print_stats_again, context);
+    reactor_timer_start(r, context, (int64_t)(stats_every < 0.01 ? 10 : stats_every * 1000),
+                        print_stats_again, context);
 }
 
 /* ---- from start to end ---------------------------------------------------------------------- */

@@ -55,7 +55,8 @@ struct extension {
     json_t *(*rewrite)(struct session *s, json_t *content);
     /* A message is about to be said in a room: fields may be added to it. */
     void (*before_broadcast)(struct room *r, json_t *message);
-    /* What was said in this turn is about to be sent. */
+    /* What was said in this turn is about to be sent.  A message may be in hub->line just now: not to
+     * be overwritten. */
     void (*before_output)(struct hub *hub);
     /* A session is being buried. */
     void (*gone)(struct session *s);

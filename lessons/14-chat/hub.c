@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    REFUSALS = 32, /* clients at a time who are told that the room is full; more are just closed */
+    REFUSALS = 32, /* clients turned away at a time whose own good-bye is waited for */
     INPUT = 16384  /* bytes received at once */
 };
 
@@ -48,15 +48,30 @@ struct session *hub_find_user(const struct hub *hub, const char *nickname)
     return n != NULL ? (struct session *)((char *)n - offsetof(struct session, name)) : NULL;
 }
 
+/* Say why, as far as one call can, and close. */
+static void turn_away(struct hub *hub, struct connection connection, const char *code,
+                      const char *sentence)
+{
+    server_refuse("refused: %s", sentence);
+    hub->stats.refused++;
+    if (hub_encode(hub, json_pack("{ss ss ss ss}", "type", "error", "code", code, "message",
+                                  sentence, "timestamp", notice_time())) == 0)
+        connection.transport->write(
+            &connection, &(struct iovec){.iov_base = hub->line, .iov_len = hub->line_size}, 1);
+    connection.transport->close(&connection);
+}
+
 void hub_accept(struct hub *hub, struct connection connection)
 {
+    static const char full_sentence[] = "The server has as many clients as it may have.";
     bool full = hub->open_count >= limits.max_clients;
     bool crowded = full && hub->session_count - hub->open_count >= REFUSALS;
     struct session *s = crowded ? NULL : session_new(hub, connection);
     if (s == NULL) {
-        server_refuse("refused: %s", crowded ? "the server is full" : "out of memory");
-        hub->stats.refused++;
-        connection.transport->close(&connection);
+        if (crowded)
+            turn_away(hub, connection, "server_full", full_sentence);
+        else
+            turn_away(hub, connection, "busy", "Memory is short: try again.");
         return;
     }
     s->next = hub->sessions;
@@ -69,7 +84,7 @@ void hub_accept(struct hub *hub, struct connection connection)
     if (full) {
         struct call c = {.hub = hub, .session = s};
         hub->stats.refused++;
-        call_error(&c, "server_full", "The server has as many clients as it may have.");
+        call_error(&c, "server_full", full_sentence);
         session_finish(s, "connection lost", NULL);
     }
 }
@@ -226,10 +241,24 @@ void hub_flush(struct hub *hub)
     }
 }
 
+/* A tape that was referred to when its room was swept stays until something is said there: now it is
+ * asked for. */
+static void sweep_all(struct hub *hub)
+{
+    for (size_t i = 0; i < hub->rooms.chain_count; i++)
+        for (struct name *n = hub->rooms.chains[i]; n != NULL; n = n->next) {
+            struct room *r = (struct room *)n;
+            if (!r->dirty && r->count > 0)
+                room_sweep(r);
+        }
+}
+
 /* [memory-in-all] What all queues hold together is bounded as well.  Who has been slow for longest
  * goes first. */
 static void bound_memory(struct hub *hub)
 {
+    if (chunk_memory > limits.send_queue_total)
+        sweep_all(hub);
     struct session *s = hub->slowest;
     while (chunk_memory > limits.send_queue_total && s != NULL) {
         struct session *next = s->next_slow;

@@ -51,7 +51,8 @@ static int64_t after(int64_t time, double seconds)
  * is not read from until its time has come: TCP slows the sender, and nothing is lost. */
 static int64_t line_ns(void)
 {
-    return (int64_t)(SECOND / limits.rate);
+    const double slowest = 0.001; /* a line in a quarter of an hour: the product below must fit */
+    return (int64_t)(SECOND / (limits.rate > slowest ? limits.rate : slowest));
 }
 
 static int64_t next_line_due(const struct session *s)
@@ -59,22 +60,26 @@ static int64_t next_line_due(const struct session *s)
     return s->credit - ((int64_t)limits.burst - 1) * line_ns();
 }
 
-/* The next time at which something is due; 0: none. */
-static int64_t next_due(const struct session *s)
+/* When its time is over: to join, to say something, to close; 0: never. */
+static int64_t deadline(const struct session *s)
 {
-    int64_t due = 0;
     if (s->state == SESSION_FINISHING)
         return after(s->since, limits.drain_timeout);
     if (s->state == SESSION_LINGERING)
         return s->since + (s->hub->closing ? LINGER_LAST_MS : LINGER_MS) * (SECOND / 1000);
-    if (!session_joined(s) && limits.join_timeout > 0)
-        due = after(s->since, limits.join_timeout);
-    else if (session_joined(s) && s->pinged)
-        due = after(s->heard, limits.ping_timeout);
-    else if (session_joined(s) && limits.idle_timeout > 0)
-        due = after(s->heard, limits.idle_timeout);
+    if (!session_joined(s))
+        return limits.join_timeout > 0 ? after(s->since, limits.join_timeout) : 0;
+    if (s->pinged)
+        return after(s->heard, limits.ping_timeout);
+    return limits.idle_timeout > 0 ? after(s->heard, limits.idle_timeout) : 0;
+}
+
+/* The next time at which there is something to do; 0: never. */
+static int64_t next_due(const struct session *s)
+{
+    int64_t due = deadline(s);
     if (s->throttled && (due == 0 || next_line_due(s) < due))
-        due = next_line_due(s);
+        return next_line_due(s);
     return due;
 }
 
@@ -290,21 +295,22 @@ static bool is_other_protocol(struct session *s, const char *bytes, size_t size,
                                "This is a chat room: it speaks JSON, one object on a line\n";
     static const char alert[] = {21, 3, 1, 0,
                                  2,  2, 40}; /* fatal, handshake_failure: RFC 5246, 7.2 */
-    static const char *const methods[] = {"GET ",     "HEAD ",  "POST ",  "PUT ",     "DELETE ",
-                                          "CONNECT ", "TRACE ", "PATCH ", "OPTIONS ", "PRI "};
-    s->greeted = whole_line || size > limits.max_line;
-    if (bytes[0] == 22) {
+    if (size > 0 && bytes[0] == 22) {
         session_put(s, alert, sizeof alert);
         return true;
     }
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        size_t length = strlen(methods[i]);
-        if (s->greeted && size > length && memcmp(bytes, methods[i], length) == 0) {
-            session_put(s, page, sizeof page - 1);
-            return true;
-        }
-    }
-    return false;
+    bool too_long = !whole_line && size > limits.max_line;
+    if (size == 0 || bytes[0] == '\r' || !(whole_line || too_long))
+        return false; /* nothing to judge by as yet */
+    s->greeted = true;
+    size_t method = 0;
+    while (method < size && bytes[method] >= 'A' && bytes[method] <= 'Z')
+        method++;
+    if (method == 0 || method == size || bytes[method] != ' ' ||
+        !(too_long || memmem(bytes, size, " HTTP/", strlen(" HTTP/")) != NULL))
+        return false;
+    session_put(s, page, sizeof page - 1);
+    return true;
 }
 
 /* Serve the lines among these bytes, as far as that is allowed now.  Returns how many bytes are done
@@ -432,8 +438,8 @@ static void tick(struct reactor *r, void *context)
         s->throttled = false;
         serve(s, NULL, 0);
     }
-    int64_t due = next_due(s);
-    if (due != 0 && now >= due && !s->throttled) {
+    int64_t due = deadline(s);
+    if (due != 0 && now >= due && s->state != SESSION_DEAD) {
         if (s->state != SESSION_OPEN) {
             session_die(s, s->reason);
         } else if (!session_joined(s) || s->pinged) {
