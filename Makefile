@@ -125,7 +125,7 @@ claims: ## | what the course says, what is measured, the verdict
 	@$(MAKE) -s all
 	@$(TOOLS)/claims $(ARGS)
 
-bench-peers: ## | our servers and load generator beside libuv, redis, wrk, nats
+bench-peers: ## | our servers and loads beside libuv, redis, wrk, nats
 	@$(TOOLS)/deps --list peers
 	@$(MAKE) --no-print-directory all $(filter-out $(call lacking,$(PEER_PROGRAMS)),$(PEER_PROGRAMS))
 	@bench/peers/run $(ARGS)
