@@ -14,6 +14,7 @@
 
 #include "chat_suite.h"
 #include "die.h"
+#include "testkit/sanitizer.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -21,6 +22,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || SANITIZER_HAS(address_sanitizer)
+#include <sanitizer/lsan_interface.h>
+#define IGNORE_OWN_LEAKS() __lsan_disable()
+#else
+#define IGNORE_OWN_LEAKS() (void)0
+#endif
 
 /* The server that was built beside this test. */
 static const char *built_server(void)
@@ -54,6 +62,9 @@ int main(int argc, char **argv)
 {
     (void)argc;
     choose_server(argv);
+    /* A test may end with messages that nobody has looked at: no leak that matters.  The server is
+     * another program, and judged. */
+    IGNORE_OWN_LEAKS();
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
