@@ -12,8 +12,8 @@ set format y '%.1s%c'
 set xlabel 'members (logarithmic)'
 lt_backend(i) = word(BACKENDS, i) eq 'select' ? 3 : word(BACKENDS, i) eq 'poll' ? 4 : 5
 
-set lmargin at screen 0.08
-set rmargin at screen 0.42
+set lmargin at screen 0.09
+set rmargin at screen 0.43
 set ylabel 'deliveries a second'
 unset key
 plot for [i=1:words(BACKENDS)] DATA.'/fanout' index (i-1) using 1:3:4:5 \
@@ -25,7 +25,7 @@ unset label 1
 unset label 2
 unset label 3
 unset label 4
-set lmargin at screen 0.53
+set lmargin at screen 0.55
 set rmargin at screen 0.87
 set ylabel 'deliveries a CPU second of the server'
 set key at screen 0.88, screen 0.86
