@@ -921,6 +921,7 @@ static void last_look(void)
 {
     if (errors > 0 || interrupted)
         return;
+    wait_until_none(left_joining, "clients to join"); /* visitors who have just come again */
     wait_until_none(left_notices, "notices of clients who came or went");
     if (protocol->probe == NULL)
         return;
