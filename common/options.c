@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 32 }; /* options of both tables together */
+enum { OPTIONS_MAX = 64 }; /* options of both tables together */
 
 void options_fail(const char *format, ...)
 {
@@ -172,8 +172,9 @@ void options_parse(int argc, char **argv, const char *summary, const struct opti
     const char **file = NULL;
     const struct option_spec *tables[] = {table, more};
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const struct option_spec *o = tables[t]; o && o->name && all.count < OPTIONS_MAX;
-             o++) {
+        for (const struct option_spec *o = tables[t]; o && o->name; o++) {
+            if (all.count == OPTIONS_MAX)
+                abort(); /* one that would be dropped is missed by nobody until it is needed */
             all.longs[all.count] = (struct option){
                 o->name, o->type == OPTION_FLAG ? no_argument : required_argument, NULL, 0};
             all.specs[all.count++] = o;

@@ -43,6 +43,26 @@ void peer_pattern(uint64_t seed, uint64_t at, unsigned char *bytes, size_t size)
     }
 }
 
+/* Where in all that was sent do the first bytes of `got` stand?  Words of the pattern hardly ever repeat,
+ * so that eight bytes tell. */
+static bool find_pattern(const struct peer *p, const unsigned char *got, size_t size, uint64_t *at)
+{
+    enum { ENOUGH = 8 };
+    unsigned char window[CHUNK];
+    if (size < ENOUGH)
+        return false;
+    for (uint64_t from = 0; from + ENOUGH <= p->sent; from += sizeof window - ENOUGH) {
+        size_t n = p->sent - from < sizeof window ? (size_t)(p->sent - from) : sizeof window;
+        peer_pattern(p->seed, from, window, n);
+        const unsigned char *found = memmem(window, n, got, ENOUGH);
+        if (found == NULL)
+            continue;
+        *at = from + (uint64_t)(found - window);
+        return true;
+    }
+    return false;
+}
+
 static bool check_pattern(const struct peer *p, const unsigned char *got, size_t size)
 {
     static unsigned char right[CHUNK];
@@ -52,8 +72,14 @@ static bool check_pattern(const struct peer *p, const unsigned char *got, size_t
     size_t i = 0;
     while (got[i] == right[i])
         i++;
-    return fault("wrong byte: at %llu came 0x%02x, and 0x%02x was sent",
-                 (unsigned long long)p->received + i, got[i], right[i]);
+    uint64_t at = p->received + i, from;
+    if (find_pattern(p, got + i, size - i, &from))
+        return fault("wrong byte: at %llu came what was sent at %llu: %s", (unsigned long long)at,
+                     (unsigned long long)from,
+                     from > at ? "the bytes between are lost, or were overtaken"
+                               : "it came before, and comes again");
+    return fault("wrong byte: at %llu came 0x%02x, and 0x%02x was sent", (unsigned long long)at,
+                 got[i], right[i]);
 }
 
 /* ---- one step in either direction --------------------------------------------------------- */
@@ -223,19 +249,26 @@ static bool step(struct peer *p, uint64_t goal, short events)
     return !(events & (POLLIN | POLLERR | POLLHUP)) || receive_some(p, goal - p->received) != -1;
 }
 
+/* Say how far the peers have come, after the fault that says why they go no further. */
+static bool stuck(const struct peer *peers, const uint64_t *goals, size_t count, size_t unfinished)
+{
+    size_t i = 0;
+    while (i < count - 1 && peers[i].sent == goals[i] && peers[i].received == goals[i])
+        i++;
+    return fault("%llu of %llu bytes sent and %llu received by client %zu; %zu of %zu clients "
+                 "unfinished; %s",
+                 (unsigned long long)peers[i].sent, (unsigned long long)goals[i],
+                 (unsigned long long)peers[i].received, i + 1, unfinished, count, fault_text());
+}
+
 static bool exchange(struct peer *peers, const uint64_t *goals, struct pollfd *watched,
                      size_t count)
 {
     size_t unfinished;
     while ((unfinished = watch(watched, peers, goals, count, POLLIN | POLLOUT)) > 0) {
-        int n = poll(watched, count, wait_left_ms(wait_deadline()));
-        if (n == -1 && errno != EINTR)
-            return fault("poll: %s", strerror(errno));
-        if (n == 0) {
-            wait_timed_out("a byte to move");
-            return fault("%s, with %zu of %zu clients unfinished", fault_text(), unfinished, count);
-        }
-        for (size_t i = 0; n > 0 && i < count; i++)
+        if (!wait_any(watched, count, wait_deadline(), "a byte to move"))
+            return stuck(peers, goals, count, unfinished);
+        for (size_t i = 0; i < count; i++)
             if (watched[i].revents != 0 && !step(&peers[i], goals[i], watched[i].revents))
                 return fault("client %zu of %zu: %s", i + 1, count, fault_text());
     }

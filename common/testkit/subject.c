@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,6 +90,19 @@ void subject_errors(const struct subject *s, char *text, size_t size)
     read_record(s->err, text, size);
 }
 
+void subject_last_errors(const struct subject *s, char *text, size_t size)
+{
+    struct stat status;
+    off_t from = 0;
+    if (fstat(s->err, &status) == 0 && status.st_size >= (off_t)size)
+        from = status.st_size - (off_t)size + 1;
+    ssize_t n = pread(s->err, text, size - 1, from);
+    text[n > 0 ? n : 0] = '\0';
+    const char *line = from > 0 ? strchr(text, '\n') : NULL; /* the first may be cut */
+    if (line != NULL)
+        memmove(text, line + 1, strlen(line));
+}
+
 /* Take HOST, PORT and MODEL out of the line. */
 static bool parse_line(struct subject *s)
 {
@@ -109,8 +123,8 @@ static bool parse_line(struct subject *s)
     return true;
 }
 
-/* Read the first line, byte by byte: what comes after it is to stay in the pipe. */
-static bool read_line(struct subject *s)
+/* The line is read byte by byte: what comes after it is to stay in the pipe. */
+bool subject_listens(struct subject *s)
 {
     int64_t deadline = wait_deadline();
     size_t length = 0;
@@ -136,7 +150,7 @@ bool subject_start(struct subject *s, const char *path, const char *const argume
     close(ends[1]);
     if (s->pid == -1)
         return fault("cannot fork: %s", strerror(errno));
-    if (read_line(s))
+    if (subject_listens(s))
         return true;
     char errors[1024];
     subject_errors(s, errors, sizeof errors);

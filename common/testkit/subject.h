@@ -3,10 +3,11 @@
  *
  * Interface:
  *   subject_start      a server, until it says where it listens
+ *   subject_listens    the same for one that somebody else has started
  *   subject_stop       SIGTERM, and it must end well
  *   subject_ends_well  the same after a signal that the caller sent
  *   subject_kill       end what cannot be stopped
- *   subject_errors     what it has written on standard error
+ *   subject_errors, subject_last_errors   what it has written on standard error
  *   subject_run        a program that ends by itself
  *   subject_call       a function that may exit
  *
@@ -52,6 +53,9 @@ struct subject_outcome {
 bool subject_start(struct subject *s, const char *path, const char *const arguments[],
                    rlim_t descriptors);
 
+/* subject_listens - wait for the line on s->out, and take host, port and model out of it. */
+bool subject_listens(struct subject *s);
+
 /*
  * subject_stop - send SIGTERM and wait for the end.
  *
@@ -64,8 +68,10 @@ bool subject_ends_well(struct subject *s);
 /* subject_kill - end the server with SIGKILL and release what it held; nothing if it has ended. */
 void subject_kill(struct subject *s);
 
-/* subject_errors - copy what the server has written on standard error so far, cut to size. */
+/* subject_errors - copy what the server has written on standard error so far, cut to size;
+ * subject_last_errors the last lines of it. */
 void subject_errors(const struct subject *s, char *text, size_t size);
+void subject_last_errors(const struct subject *s, char *text, size_t size);
 
 /* subject_run - run a program to its end with what it wrote, or return false with a fault if it
  * does not end. */

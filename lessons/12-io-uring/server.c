@@ -45,6 +45,7 @@ struct client {
     bool sending;       /* a send of what stands in front is in the kernel, */
     bool silent;        /* and completes only if it does not send all; */
     bool full;          /* or it did not, and we wait for room */
+    bool listed;        /* in the list of silent sends, for this one or one before it */
     unsigned orders;    /* orders in the kernel that name this client */
     char *own;          /* without multishot: the buffer to receive into */
     struct queue front; /* received, and being sent: must not move meanwhile */
@@ -100,12 +101,15 @@ static void client_send(struct client *c)
     struct io_uring_sqe *sqe = ring_order();
     int flags = MSG_DONTWAIT | (ring_multishot ? MSG_WAITALL : 0);
     io_uring_prep_send(sqe, c->fd, queue_data(&c->front), c->front.length, flags);
-    if (ring_multishot) {
+    if (ring_multishot)
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-        silent[silent_count++] = c;
-    }
     client_order(c, sqe, SEND);
     c->silent = ring_multishot;
+    /* [listed-once] One that spoke up stays listed until all are settled: this one takes its place.
+     * Listed twice, the second would be settled with the first, before it was even handed over. */
+    if (c->silent && !c->listed)
+        silent[silent_count++] = c;
+    c->listed |= c->silent;
 }
 
 /* [room] A send could wait for room by itself.  But where the kernel sees room and then finds none,
@@ -227,6 +231,7 @@ static void silent_sent(void)
     silent_count = 0; /* client_watch fills it anew, and never beyond i */
     for (size_t i = 0; i < n; i++) {
         struct client *c = silent[i];
+        c->listed = false;
         if (!c->silent)
             continue;
         c->orders--;
@@ -255,7 +260,8 @@ static void accept_client(int cfd)
     /* Until a receive is called back, it can fill all buffers, and once more those lent again. */
     struct queue empty = {.limit = QUEUE_HIGH + 2 * RING_BUFFERS * CHUNK};
     struct client *c = &clients[cfd];
-    *c = (struct client){.fd = cfd, .open = true, .front = empty, .out = empty};
+    *c = (struct client){
+        .fd = cfd, .open = true, .listed = c->listed, .front = empty, .out = empty};
     if (cfd > max_fd)
         max_fd = cfd;
     if (!ring_multishot && (c->own = malloc(CHUNK)) == NULL)

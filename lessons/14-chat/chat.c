@@ -6,9 +6,9 @@
 #include "die.h"
 #include "dispatch.h"
 #include "hub.h"
-#include "limits.h"
 #include "net.h"
 #include "notice.h"
+#include "room_limits.h"
 #include "server.h"
 #include "transport.h"
 
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    OPTIONS_MAX = 24, /* of the room and its extensions */
+    OPTIONS_MAX = 48, /* of the room and its extensions */
     ACCEPTS = 256,    /* clients accepted in one turn */
     SPARE = 64        /* descriptors that are not for clients in the room */
 };
@@ -172,7 +172,8 @@ int chat_run(int argc, char **argv, const char *summary, const char *model,
     if (stats_every > 0)
         print_stats_again(reactor, &stats);
     reactor_each_turn(reactor, end_turn, NULL);
-    for (const struct extension *const *e = extensions; *e != NULL; e++)
+    const struct extension *const *e = extensions;
+    for (; *e != NULL; e++)
         if ((*e)->start != NULL && (*e)->start(&hub) == -1)
             die("cannot start %s", (*e)->name);
     server_ready(listener, model);
@@ -181,8 +182,8 @@ int chat_run(int argc, char **argv, const char *summary, const char *model,
         die("cannot wait with %s", backend);
 
     hub_free(&hub);
-    for (const struct extension *const *e = extensions; *e != NULL; e++)
-        if ((*e)->stop != NULL)
+    while (e > extensions)
+        if ((*--e)->stop != NULL)
             (*e)->stop(&hub);
     reactor_free(reactor);
     if (listener != -1)

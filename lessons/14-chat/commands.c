@@ -12,7 +12,7 @@
 
 static const char blanks[] = " \t";
 
-__attribute__((format(printf, 2, 3))) static void wrong(struct command *c, const char *format, ...)
+void command_wrong(struct command *c, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -21,25 +21,24 @@ __attribute__((format(printf, 2, 3))) static void wrong(struct command *c, const
     c->kind = COMMAND_WRONG;
 }
 
-/* A request whose text is UTF-8; jansson refuses any other. */
-static void request(struct command *c, json_t *object)
+void command_request(struct command *c, json_t *request)
 {
-    c->request = object;
+    c->request = request;
     c->kind = COMMAND_REQUEST;
-    if (object == NULL)
-        wrong(c, "that is not valid UTF-8, or memory is short: not sent");
+    if (request == NULL)
+        command_wrong(c, "that is not valid UTF-8, or memory is short: not sent");
 }
 
 static void say(struct command *c, const char *content, const char *room)
 {
     if (room == NULL)
-        wrong(c, "you are in no room: /join one");
+        command_wrong(c, "you are in no room: /join one");
     else
-        request(c, json_pack("{ss ss ss}", "type", "message", "room", room, "content", content));
+        command_request(
+            c, json_pack("{ss ss ss}", "type", "message", "room", room, "content", content));
 }
 
-/* Cut the next word off the front of a text. */
-static char *next_word(char **text)
+char *command_word(char **text)
 {
     char *word = *text + strspn(*text, blanks);
     *text = word + strcspn(word, blanks);
@@ -51,56 +50,57 @@ static char *next_word(char **text)
 static void do_nick(struct command *c, char *rest, const struct roster *roster)
 {
     (void)roster;
-    request(c, json_pack("{ss ss}", "type", "nick", "nickname", next_word(&rest)));
+    command_request(c, json_pack("{ss ss}", "type", "nick", "nickname", command_word(&rest)));
 }
 
 static void do_msg(struct command *c, char *rest, const struct roster *roster)
 {
     (void)roster;
-    const char *to = next_word(&rest);
+    const char *to = command_word(&rest);
     const char *content = rest + strspn(rest, blanks);
     if (*content == '\0')
-        wrong(c, "/msg NAME TEXT: the text is missing");
+        command_wrong(c, "/msg NAME TEXT: the text is missing");
     else
-        request(c, json_pack("{ss ss ss}", "type", "private", "to", to, "content", content));
+        command_request(c,
+                        json_pack("{ss ss ss}", "type", "private", "to", to, "content", content));
 }
 
 static void do_join(struct command *c, char *rest, const struct roster *roster)
 {
-    const char *room = next_word(&rest);
+    const char *room = command_word(&rest);
     for (size_t i = 0; i < roster->count; i++)
-        if (strcasecmp(roster->rooms[i].name, room) == 0) {
+        if (strcmp(roster->rooms[i].name, room) == 0) {
             c->kind = COMMAND_ENTER;
             memcpy(c->room, roster->rooms[i].name, sizeof c->room);
             return;
         }
-    request(c, json_pack("{ss ss}", "type", "join_room", "room", room));
+    command_request(c, json_pack("{ss ss}", "type", "join_room", "room", room));
 }
 
 static void do_leave(struct command *c, char *rest, const struct roster *roster)
 {
-    const char *room = next_word(&rest);
+    const char *room = command_word(&rest);
     if (*room == '\0')
         room = roster_current(roster);
     if (room == NULL)
-        wrong(c, "you are in no room");
+        command_wrong(c, "you are in no room");
     else
-        request(c, json_pack("{ss ss}", "type", "leave_room", "room", room));
+        command_request(c, json_pack("{ss ss}", "type", "leave_room", "room", room));
 }
 
 static void do_users(struct command *c, char *rest, const struct roster *roster)
 {
     (void)roster;
-    const char *room = next_word(&rest);
-    request(c, *room != '\0' ? json_pack("{ss ss}", "type", "list_users", "room", room)
-                             : json_pack("{ss}", "type", "list_users"));
+    const char *room = command_word(&rest);
+    command_request(c, *room != '\0' ? json_pack("{ss ss}", "type", "list_users", "room", room)
+                                     : json_pack("{ss}", "type", "list_users"));
 }
 
 static void do_rooms(struct command *c, char *rest, const struct roster *roster)
 {
     (void)rest;
     (void)roster;
-    request(c, json_pack("{ss}", "type", "list_rooms"));
+    command_request(c, json_pack("{ss}", "type", "list_rooms"));
 }
 
 static void do_help(struct command *c, char *rest, const struct roster *roster)
@@ -117,43 +117,65 @@ static void do_quit(struct command *c, char *rest, const struct roster *roster)
     c->kind = COMMAND_QUIT;
 }
 
-enum argument { NONE, PERSON, PLACE };
+static command_offer offer_person, offer_place;
 
-static const struct {
-    const char *name;
-    enum argument argument; /* the first one: what completes it */
-    bool needed;
-    void (*run)(struct command *c, char *rest, const struct roster *roster);
-    const char *help;
-} commands[] = {
-    {"/nick", PERSON, true, do_nick, "/nick NAME      be called NAME"},
-    {"/msg", PERSON, true, do_msg, "/msg NAME TEXT  a message to NAME alone"},
-    {"/join", PLACE, true, do_join, "/join ROOM      go to ROOM: what you write goes there"},
-    {"/leave", PLACE, false, do_leave, "/leave [ROOM]   leave ROOM, or the one you write to"},
-    {"/users", PLACE, false, do_users, "/users [ROOM]   who is in ROOM, or on the server"},
-    {"/rooms", NONE, false, do_rooms, "/rooms          the rooms, and how many are in each"},
-    {"/help", NONE, false, do_help, "/help           these lines"},
-    {"/quit", NONE, false, do_quit, "/quit           the end; so is ctrl-D"},
+static const struct command_row own[] = {
+    {"/nick", offer_person, true, do_nick, "/nick NAME      be called NAME"},
+    {"/msg", offer_person, true, do_msg, "/msg NAME TEXT  a message to NAME alone"},
+    {"/join", offer_place, true, do_join, "/join ROOM      go to ROOM: what you write goes there"},
+    {"/leave", offer_place, false, do_leave, "/leave [ROOM]   leave ROOM, or the one you write to"},
+    {"/users", offer_place, false, do_users, "/users [ROOM]   who is in ROOM, or on the server"},
+    {"/rooms", NULL, false, do_rooms, "/rooms          the rooms, and how many are in each"},
+    {"/help", NULL, false, do_help, "/help           these lines"},
+    {"/quit", NULL, false, do_quit, "/quit           the end; so is ctrl-D"},
+    {0},
 };
 
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
+static const struct command_row *tables[COMMANDS_TABLES] = {own};
+static size_t table_count = 1;
+
+void commands_add(const struct command_row *rows)
+{
+    if (table_count < COMMANDS_TABLES)
+        tables[table_count++] = rows;
+}
+
+/* Row i of all tables, or NULL behind the last one. */
+static const struct command_row *row_at(size_t i)
+{
+    for (size_t t = 0; t < table_count; t++)
+        for (const struct command_row *row = tables[t]; row->name != NULL; row++)
+            if (i-- == 0)
+                return row;
+    return NULL;
+}
+
+/* The command of that name, of so many bytes; or NULL. */
+static const struct command_row *find_row(const char *name, size_t length)
+{
+    const struct command_row *row = NULL;
+    for (size_t i = 0; (row = row_at(i)) != NULL; i++)
+        if (strlen(row->name) == length && strncmp(row->name, name, length) == 0)
+            break;
+    return row;
+}
 
 static void run_command(struct command *c, char *line, const struct roster *roster)
 {
     char *rest = line;
-    const char *name = next_word(&rest);
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].name, name) != 0)
-            continue;
-        if (commands[i].needed && rest[strspn(rest, blanks)] == '\0')
-            wrong(c, "%s needs a name", name);
-        else
-            commands[i].run(c, rest, roster);
+    const char *name = command_word(&rest);
+    const struct command_row *row = find_row(name, strlen(name));
+    if (row != NULL && row->needed && rest[strspn(rest, blanks)] == '\0') {
+        command_wrong(c, "%s needs a name", name);
+        return;
+    }
+    if (row != NULL) {
+        row->run(c, rest, roster);
         return;
     }
     char *shown = printable_copy(name, strnlen(name, 32));
-    wrong(c, "there is no %.100s; /help lists the commands",
-          shown != NULL ? shown : "such command");
+    command_wrong(c, "there is no %s; /help lists the commands",
+                  shown != NULL ? shown : "such command");
     free(shown);
 }
 
@@ -168,7 +190,7 @@ struct command command_parse(const char *line, const struct roster *roster, cons
     }
     char *copy = strdup(line);
     if (copy == NULL)
-        wrong(&c, "memory is short");
+        command_wrong(&c, "memory is short");
     else
         run_command(&c, copy, roster);
     free(copy);
@@ -177,7 +199,8 @@ struct command command_parse(const char *line, const struct roster *roster, cons
 
 /* ---- completion --------------------------------------------------------------------------------- */
 
-static void offer(struct words *found, const char *word, const char *start, const char *behind)
+void command_offer_word(struct words *found, const char *word, const char *start,
+                        const char *behind)
 {
     char offered[ROSTER_NAME_SIZE + 4];
     if (strncasecmp(word, start, strlen(start)) != 0)
@@ -190,7 +213,7 @@ static void offer_all(struct words *found, const struct words *set, const char *
                       const char *behind)
 {
     for (size_t i = 0; i < set->count; i++)
-        offer(found, set->word[i], start, behind);
+        command_offer_word(found, set->word[i], start, behind);
 }
 
 static void offer_people(struct words *found, const struct roster *roster, const char *start,
@@ -201,14 +224,24 @@ static void offer_people(struct words *found, const struct roster *roster, const
     offer_all(found, &roster->people, start, behind);
 }
 
-/* What the first argument of the command at the start of a text is. */
-static enum argument argument_of(const char *text, size_t name_length)
+static void offer_person(struct words *found, const struct roster *roster, const char *start)
 {
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strlen(commands[i].name) == name_length &&
-            strncmp(commands[i].name, text, name_length) == 0)
-            return commands[i].argument;
-    return NONE;
+    offer_people(found, roster, start, " ");
+}
+
+static void offer_place(struct words *found, const struct roster *roster, const char *start)
+{
+    found->exact = true;
+    offer_all(found, &roster->places, start, " ");
+    for (size_t i = 0; i < roster->count; i++)
+        command_offer_word(found, roster->rooms[i].name, start, " ");
+}
+
+static void offer_commands(struct words *found, const char *start)
+{
+    const struct command_row *row = NULL;
+    for (size_t i = 0; (row = row_at(i)) != NULL; i++)
+        command_offer_word(found, row->name, start, " ");
 }
 
 size_t command_complete(const char *before, const struct roster *roster, struct words *found)
@@ -219,20 +252,18 @@ size_t command_complete(const char *before, const struct roster *roster, struct 
     size_t first = strcspn(before, blanks);
     bool argument = word > before && before[0] == '/' &&
                     before + first + strspn(before + first, blanks) == word;
-    if (word == before && *word == '/') {
-        for (size_t i = 0; i < COMMANDS; i++)
-            offer(found, commands[i].name, word, " ");
-    } else if (argument && argument_of(before, first) == PLACE) {
-        offer_all(found, &roster->places, word, " ");
-        for (size_t i = 0; i < roster->count; i++)
-            offer(found, roster->rooms[i].name, word, " ");
-    } else if (!argument || argument_of(before, first) == PERSON) {
+    const struct command_row *row = argument ? find_row(before, first) : NULL;
+    if (word == before && *word == '/')
+        offer_commands(found, word);
+    else if (!argument)
         offer_people(found, roster, word, word == before ? ": " : " ");
-    }
+    else if (row != NULL && row->offer != NULL)
+        row->offer(found, roster, word);
     return strlen(word);
 }
 
 const char *command_help(size_t i)
 {
-    return i < COMMANDS ? commands[i].help : NULL;
+    const struct command_row *row = row_at(i);
+    return row != NULL ? row->help : NULL;
 }

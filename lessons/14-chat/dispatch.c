@@ -3,9 +3,9 @@
 #include "dispatch.h"
 
 #include "hub.h"
-#include "limits.h"
 #include "notice.h"
 #include "reserve.h"
+#include "room_limits.h"
 #include "server.h"
 #include "session.h"
 
@@ -40,6 +40,25 @@ void call_error(struct call *c, const char *code, const char *sentence)
                   session_joined(s) ? " (" : "", s->name.text, session_joined(s) ? ")" : "", code);
     call_reply(c, json_pack("{ss ss ss ss}", "type", "error", "code", code, "message", sentence,
                             "timestamp", notice_time()));
+}
+
+struct call call_keep(const struct call *c)
+{
+    session_hold(c->session);
+    json_incref(c->body); /* the id stands in it */
+    return *c;
+}
+
+bool call_is_open(const struct call *kept)
+{
+    return kept->session->state == SESSION_OPEN;
+}
+
+void call_end(struct call *kept)
+{
+    json_decref(kept->body);
+    kept->body = kept->id = NULL;
+    session_release(kept->session);
 }
 
 /* ---- fields --------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
  *   call_text, call_name       a field of the request
  *   call_reply, call_error     the answer to it
  *   call_join                  what join does, once the nickname is found to be right
+ *   call_keep, call_end        a request whose answer is being made elsewhere
  */
 #ifndef DISPATCH_H
 #define DISPATCH_H
@@ -17,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct chunk;
 struct hub;
 struct option_spec;
 struct room;
@@ -46,7 +48,7 @@ struct extension {
     const struct request *requests;
     const struct option_spec *options;
     int (*start)(struct hub *hub); /* before the first client; -1 with errno ends the server */
-    void (*stop)(struct hub *hub); /* after the last */
+    void (*stop)(struct hub *hub); /* after the last; in the reverse order */
 
     /* May this session take this nickname?  NULL, or the error code that says why not. */
     const char *(*refuse_nickname)(struct session *s, const char *nickname);
@@ -55,9 +57,15 @@ struct extension {
     json_t *(*rewrite)(struct session *s, json_t *content);
     /* A message is about to be said in a room: fields may be added to it. */
     void (*before_broadcast)(struct room *r, json_t *message);
+    /* It has been said: size bytes at `at` of a chunk, which may be changed in place until the next
+     * before_output has returned.  Called again for the copy of a sender whose request had an id.  A
+     * chunk of NULL: it could not be said. */
+    void (*after_broadcast)(struct hub *hub, struct chunk *k, size_t at, size_t size);
     /* What was said in this turn is about to be sent.  A message may be in hub->line just now: not to
      * be overwritten. */
     void (*before_output)(struct hub *hub);
+    /* A session has joined, and its welcome is on its way. */
+    void (*joined)(struct session *s);
     /* A session is being buried. */
     void (*gone)(struct session *s);
 };
@@ -91,6 +99,17 @@ void call_error(struct call *c, const char *code, const char *sentence);
 
 /* call_join - let the requester join under a nickname that is valid and free. */
 void call_join(struct call *c, const char *nickname, const char *room);
+
+/*
+ * call_keep - put the answer to a request off.
+ *
+ * The session serves no other line until call_end, so that what a client has sent comes in its order.
+ * Returns the call, to be answered from the loop's thread while call_is_open says so, and to be given
+ * back with call_end: at the latest when the session is `gone`.
+ */
+struct call call_keep(const struct call *c);
+bool call_is_open(const struct call *kept);
+void call_end(struct call *kept);
 
 /* call_add_id - give a reply, which may be NULL, the id of its request.  Returns it; or NULL short of
  * memory, and the reference is gone. */

@@ -4,10 +4,10 @@
 
 #include "clock.h"
 #include "dispatch.h"
-#include "limits.h"
 #include "notice.h"
 #include "reserve.h"
 #include "room.h"
+#include "room_limits.h"
 #include "server.h"
 
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    REFUSALS = 32, /* clients turned away at a time whose own good-bye is waited for */
+    REFUSALS = 32, /* sessions beyond max-clients whose own good-bye is waited for */
     INPUT = 16384  /* bytes received at once */
 };
 
@@ -65,7 +65,8 @@ void hub_accept(struct hub *hub, struct connection connection)
 {
     static const char full_sentence[] = "The server has as many clients as it may have.";
     bool full = hub->open_count >= limits.max_clients;
-    bool crowded = full && hub->session_count - hub->open_count >= REFUSALS;
+    /* Those who say good-bye and do not close have descriptors, too: see SPARE in chat.c. */
+    bool crowded = hub->session_count >= limits.max_clients + REFUSALS;
     struct session *s = crowded ? NULL : session_new(hub, connection);
     if (s == NULL) {
         if (crowded)
@@ -80,7 +81,7 @@ void hub_accept(struct hub *hub, struct connection connection)
     hub->sessions = s;
     hub->session_count++;
     hub->open_count++;
-    hub->stats.connected++;
+    s->serial = ++hub->stats.connected;
     if (full) {
         struct call c = {.hub = hub, .session = s};
         hub->stats.refused++;
@@ -236,7 +237,7 @@ void hub_flush(struct hub *hub)
         next = s->next_flush;
         s->to_flush = false;
         session_flush(s);
-        if (s->paused)
+        if (s->paused || s->eof)
             hub_flush_later(s); /* the end of the turn resumes it */
     }
 }
@@ -293,7 +294,7 @@ static struct session *flush(struct hub *hub)
         next = s->next_flush;
         s->to_flush = false;
         session_flush(s);
-        if (s->paused) {
+        if (s->paused || s->eof) {
             s->next_resumed = resumable;
             resumable = s;
         }

@@ -56,6 +56,7 @@ struct hub {
     bool line_failed; /* memory was short for it */
     char *input;      /* what is being received */
     size_t input_size;
+    bool wipes; /* what has been received is erased when it is released: see reserve.h, too */
     int64_t turn_started; /* 0: nothing has happened in this turn */
     uint64_t round;       /* walks so far that meet a session only once */
     struct stats stats;

@@ -46,6 +46,15 @@ struct link {
 static reactor_handler link_ready;
 static void link_open(struct link *l);
 
+/* [sent-and-erased] What is sent may hold a password: none of it stays in memory that is given
+ * back. */
+static void drop_sent(struct link *l, size_t size)
+{
+    if (size > 0)
+        explicit_bzero(l->out.memory + l->out.start, size);
+    queue_drop(&l->out, size);
+}
+
 /* ---- losing it ---------------------------------------------------------------------------------- */
 
 static void link_close(struct link *l)
@@ -59,7 +68,7 @@ static void link_close(struct link *l)
     l->open = false;
     l->scanned = 0;
     queue_free(&l->in);
-    queue_free(&l->out);
+    drop_sent(l, l->out.length);
 }
 
 static void pause_over(struct reactor *r, void *context)
@@ -165,7 +174,7 @@ static void link_flush(struct link *l)
     while (l->out.length > 0) {
         ssize_t n = send(l->fd, queue_data(&l->out), l->out.length, MSG_NOSIGNAL);
         if (n >= 0) {
-            queue_drop(&l->out, (size_t)n);
+            drop_sent(l, (size_t)n);
         } else if (errno == EAGAIN) {
             return;
         } else if (errno != EINTR) {

@@ -94,6 +94,11 @@ int outbox_put(struct outbox *o, const char *bytes, size_t size)
     return put;
 }
 
+struct chunk *outbox_last(const struct outbox *o)
+{
+    return (o->many != NULL ? o->many : o->few)[o->first + o->count - 1].chunk;
+}
+
 int outbox_vector(const struct outbox *o, struct iovec *vector, int room)
 {
     const struct span *s = (o->many != NULL ? o->many : o->few) + o->first;

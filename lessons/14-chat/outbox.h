@@ -63,6 +63,9 @@ int outbox_refer(struct outbox *o, struct chunk *k, uint32_t start, uint32_t end
 /* outbox_put - append a copy of size bytes.  Returns 0, or -1 with ENOMEM. */
 int outbox_put(struct outbox *o, const char *bytes, size_t size);
 
+/* outbox_last - the chunk that the last span is part of; the outbox is not empty. */
+struct chunk *outbox_last(const struct outbox *o);
+
 /* outbox_vector - describe the first spans, at most room of them; returns how many. */
 int outbox_vector(const struct outbox *o, struct iovec *vector, int room);
 

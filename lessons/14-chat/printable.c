@@ -77,12 +77,20 @@ static bool is_glue(const struct printable *p, uint32_t c)
            is_picture(next);
 }
 
+/* What the C library knows of characters. */
+static int columns_of_locale(uint32_t c)
+{
+    return wcwidth((wchar_t)c);
+}
+
+int (*printable_columns)(uint32_t character) = columns_of_locale;
+
 /* The columns of a character that may be sent as it is; -1 if it must not be. */
 static int raw_width(struct printable *p, uint32_t c)
 {
     if (c < 0x20 || (c >= 0x7f && c < 0xa0) || is_unseen(c) || (c >= 0x80 && !p->utf8))
         return -1;
-    int width = c < 0x7f ? 1 : wcwidth((wchar_t)c);
+    int width = c < 0x7f ? 1 : printable_columns(c);
     if (width > 0) {
         p->base = c;
         p->marks = 0;

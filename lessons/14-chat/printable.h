@@ -5,6 +5,7 @@
  *   printable_begin, printable_next   a text piece by piece, each with its width
  *   printable_copy                    a whole text
  *   printable_json                    a line of JSON: the same value, written differently
+ *   printable_columns                 how wide a character is: may be replaced
  *
  * A terminal obeys what it is sent: an escape sequence in a message could move the cursor, retitle
  * the window or answer for the user; a bidirectional override reorders what stands around it; a
@@ -21,8 +22,8 @@
  * Left out without a trace are the joiner and the variation selectors inside an emoji: they ask for
  * one picture whose width no one knows, and what remains are its parts, side by side.
  *
- * The width is that of wcwidth(3).  Where the locale's character set is not UTF-8, as in the C locale,
- * ASCII is shown as it is and everything else as <U+XXXX>.
+ * The width is that of wcwidth(3), unless the program knows better.  Where the locale's character
+ * set is not UTF-8, as in the C locale, ASCII is shown as it is and everything else as <U+XXXX>.
  */
 #ifndef PRINTABLE_H
 #define PRINTABLE_H
@@ -30,6 +31,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* The columns of a character beyond ASCII, 0 for a mark that stands on the one before it, -1 for
+ * one that cannot be shown.  A program may set another function before it shows anything. */
+extern int (*printable_columns)(uint32_t character);
 
 /* Where printable_next stands in a text, and the piece that it has found. */
 struct printable {
@@ -48,7 +53,8 @@ struct printable printable_begin(const char *bytes, size_t size);
 /* printable_next - find the next piece.  Returns false at the end of the text. */
 bool printable_next(struct printable *p);
 
-/* printable_copy - the safe form of a text, with a final 0; to be freed.  NULL if memory is short. */
+/* printable_copy - the safe form of a text, with a final 0; to be freed.  NULL if memory is
+ * short. */
 char *printable_copy(const char *bytes, size_t size);
 
 /*

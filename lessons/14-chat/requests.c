@@ -4,9 +4,9 @@
 
 #include "dispatch.h"
 #include "hub.h"
-#include "limits.h"
 #include "notice.h"
 #include "room.h"
+#include "room_limits.h"
 #include "server.h"
 #include "session.h"
 
@@ -116,6 +116,9 @@ void call_join(struct call *c, const char *nickname, const char *room)
                                                  nickname, "room", r->name.text, "timestamp",
                                                  notice_time(), "limits", limits_json()),
                                        r));
+    for (const struct extension *const *e = c->hub->extensions; *e != NULL; e++)
+        if ((*e)->joined != NULL)
+            (*e)->joined(s);
 }
 
 static void serve_join(struct call *c)
@@ -267,6 +270,16 @@ static json_t *content(struct call *c)
     return said;
 }
 
+/* Let the extensions know where what hub_encode has made stands now, at the end of a chunk; or that
+ * it stands nowhere. */
+static void tell_extensions(struct hub *hub, struct chunk *k)
+{
+    for (const struct extension *const *e = hub->extensions; *e != NULL; e++)
+        if ((*e)->after_broadcast != NULL)
+            (*e)->after_broadcast(hub, k, k != NULL ? k->used - hub->line_size : 0,
+                                  k != NULL ? hub->line_size : 0);
+}
+
 static void say(struct call *c, struct room *r, json_t *said)
 {
     struct session *s = c->session;
@@ -279,11 +292,18 @@ static void say(struct call *c, struct room *r, json_t *said)
         room_settle_one(r, s);
     if (hub_encode(c->hub, json_incref(message)) == -1 ||
         room_say(r, c->hub->line, c->hub->line_size) == -1) {
+        tell_extensions(c->hub, NULL);
         call_error(c, "busy", "Memory is short: try again.");
-    } else if (c->id != NULL) {
+        json_decref(message);
+        return;
+    }
+    tell_extensions(c->hub, r->tape);
+    if (c->id != NULL) {
         /* The sender's own copy has the id of the request; everybody else's bytes are the same. */
         room_skip(r, s);
         call_reply(c, json_incref(message));
+        if (s->state == SESSION_OPEN)
+            tell_extensions(c->hub, outbox_last(&s->out));
     }
     json_decref(message);
 }

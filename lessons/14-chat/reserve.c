@@ -3,12 +3,16 @@
 #include "reserve.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What the parser makes of a byte at most: empty objects, 3 bytes each, are the worst. */
 enum { WORST = 80, LEAST = 4096 };
+
+bool reserve_wipes = false;
 
 static char *memory = NULL;
 static size_t capacity, used;
@@ -33,8 +37,11 @@ static void *allocate(size_t size)
 static void release(void *p)
 {
     uintptr_t at = (uintptr_t)p - (uintptr_t)memory;
-    if (memory == NULL || at >= capacity)
-        free(p);
+    if (memory != NULL && at < capacity)
+        return; /* its own: see reserve_begin */
+    if (reserve_wipes && p != NULL)
+        explicit_bzero(p, malloc_usable_size(p));
+    free(p);
 }
 
 int reserve_init(size_t max_line)
@@ -57,6 +64,8 @@ void reserve_begin(void)
 {
     parsing = true;
     short_of_memory = false;
+    if (reserve_wipes)
+        explicit_bzero(memory, used);
     used = 0;
 }
 

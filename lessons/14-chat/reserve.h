@@ -16,6 +16,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether the memory of what was parsed is erased when it is released.  False at the start. */
+extern bool reserve_wipes;
+
 /* reserve_init - set memory aside for the parsing of max_line bytes, whatever is in them: address
  * space, of which a page costs nothing until it is used.  Returns 0, or -1 with ENOMEM. */
 int reserve_init(size_t max_line);

@@ -47,6 +47,7 @@ struct room {
     struct seat *seats; /* in byte order of the nicknames */
     size_t count, capacity;
     size_t crossing; /* members who are in other rooms as well */
+    int64_t last;    /* for an extension that numbers what is said here; 0 at first */
 
     struct chunk *tape; /* or NULL: nothing was said lately */
     uint32_t serial;    /* of the tape */

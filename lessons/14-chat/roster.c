@@ -19,7 +19,7 @@ static bool is_name(const char *name)
 static struct roster_room *find(struct roster *roster, const char *room)
 {
     for (size_t i = 0; room != NULL && i < roster->count; i++)
-        if (strcasecmp(roster->rooms[i].name, room) == 0)
+        if (strcmp(roster->rooms[i].name, room) == 0)
             return &roster->rooms[i];
     return NULL;
 }
@@ -32,6 +32,12 @@ static void add_all(struct words *set, const json_t *names)
         words_add(set, json_string_value(name));
 }
 
+static void add_place(struct roster *roster, const char *room)
+{
+    roster->places.exact = true;
+    words_add(&roster->places, room);
+}
+
 /* We are in a room, with these users. */
 static void enter(struct roster *roster, const char *name, const json_t *users)
 {
@@ -40,7 +46,7 @@ static void enter(struct roster *roster, const char *name, const json_t *users)
         room = &roster->rooms[roster->count++];
         *room = (struct roster_room){0};
         snprintf(room->name, sizeof room->name, "%s", name);
-        words_add(&roster->places, name);
+        add_place(roster, name);
     }
     if (room == NULL)
         return;
@@ -70,7 +76,7 @@ static void learn_places(struct roster *roster, const json_t *rooms)
     {
         const char *name = json_string_value(json_object_get(room, "name"));
         if (is_name(name))
-            words_add(&roster->places, name);
+            add_place(roster, name);
     }
 }
 

@@ -2,7 +2,8 @@
  * roster - what a client knows of the chat room: its own nickname, its rooms, and who is there.
  *
  * It learns from the server's messages alone.  Names that are not as the protocol says are not
- * kept, so that what is kept is safe to show and to complete.
+ * kept, so that what is kept is safe to show and to complete.  Of a room's name case counts, of a
+ * nickname it does not.
  */
 #ifndef ROSTER_H
 #define ROSTER_H

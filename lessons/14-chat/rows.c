@@ -57,9 +57,12 @@ bool rows_lay(struct rows *rows, const char *prompt, const char *line, size_t cu
     if (!new_row(rows))
         return false;
     struct printable p = printable_begin(prompt, strlen(prompt));
-    while (printable_next(&p))
-        if (!append(rows, p.text, p.length, p.width, columns))
+    while (p.at < p.end) {
+        bool newline = *p.at == '\n';
+        printable_next(&p);
+        if (newline ? !new_row(rows) : !append(rows, p.text, p.length, p.width, columns))
             return false;
+    }
     p = printable_begin(line, strlen(line));
     for (;;) {
         bool here = p.at == line + cursor;

@@ -27,7 +27,7 @@ struct rows {
 };
 
 /*
- * rows_lay - lay out a prompt and a line behind it; a newline in it starts a row.
+ * rows_lay - lay out a prompt and a line behind it; a newline in either starts a row.
  *
  * cursor   the byte of line that the cursor stands on, at most its length
  * columns  the width of the screen, at least 2

@@ -5,9 +5,9 @@
 #include "clock.h"
 #include "dispatch.h"
 #include "hub.h"
-#include "limits.h"
 #include "notice.h"
 #include "room.h"
+#include "room_limits.h"
 #include "server.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static reactor_call tick;
 static bool wants_to_read(const struct session *s)
 {
     return s->state == SESSION_LINGERING ||
-           (s->state == SESSION_OPEN && !s->eof && !s->throttled && !s->paused);
+           (s->state == SESSION_OPEN && !s->eof && !s->throttled && !s->paused && !s->waiting);
 }
 
 /* What it waits for now, told to the transport. */
@@ -67,6 +67,8 @@ static int64_t deadline(const struct session *s)
         return after(s->since, limits.drain_timeout);
     if (s->state == SESSION_LINGERING)
         return s->since + (s->hub->closing ? LINGER_LAST_MS : LINGER_MS) * (SECOND / 1000);
+    if (s->waiting)
+        return 0; /* it waits for us, and not we for it */
     if (!session_joined(s))
         return limits.join_timeout > 0 ? after(s->since, limits.join_timeout) : 0;
     if (s->pinged)
@@ -96,6 +98,14 @@ static void schedule(struct session *s)
         session_die(s, "connection lost");
 }
 
+/* [wipe] Give back memory that holds what was received: where secrets come by, without them. */
+static void release(const struct session *s, char *bytes, size_t size)
+{
+    if (bytes != NULL && s->hub->wipes)
+        explicit_bzero(bytes, size);
+    free(bytes);
+}
+
 struct session *session_new(struct hub *hub, struct connection connection)
 {
     struct session *s = calloc(1, sizeof *s);
@@ -116,7 +126,7 @@ void session_free(struct session *s)
     s->connection.transport->close(&s->connection);
     outbox_free(&s->out);
     free(s->rooms);
-    free(s->held);
+    release(s, s->held, s->held_size);
     free(s);
 }
 
@@ -143,8 +153,8 @@ static void end(struct session *s, enum session_state state)
         s->hub->open_count--;
     s->state = state;
     s->since = hub_now(s->hub);
-    s->throttled = s->paused = false;
-    free(s->held);
+    s->throttled = s->paused = s->waiting = false;
+    release(s, s->held, s->held_size);
     s->held = NULL;
     s->held_size = 0;
 }
@@ -240,6 +250,8 @@ void session_flush(struct session *s)
         ssize_t n = t->write(&s->connection, vector, count);
         if (n >= 0) {
             outbox_sent(&s->out, (size_t)n);
+            if (s->eof) /* it cannot speak any more: that it reads is its sign of life */
+                s->heard = hub_now(s->hub);
             bool whole = s->out.bytes == 0 || count == PIECES;
             if (whole && before > s->out.bytes)
                 continue;
@@ -267,6 +279,8 @@ void session_flush(struct session *s)
 
 static bool may_serve(struct session *s)
 {
+    if (s->waiting)
+        return false;
     if (s->out.bytes > ANSWERS_HIGH) {
         s->paused =
             true; /* [answers] who asks faster than he reads the answers waits for himself */
@@ -347,18 +361,30 @@ static size_t serve_lines(struct session *s, const char *bytes, size_t size)
     return at;
 }
 
+/* What is held and what has come behind it, as one piece that is the caller's; NULL short of
+ * memory. */
+static char *take_held(struct session *s, const char *bytes, size_t size)
+{
+    char *all = malloc(s->held_size + size);
+    if (all == NULL)
+        return NULL;
+    memcpy(all, s->held, s->held_size);
+    if (size > 0)
+        memcpy(all + s->held_size, bytes, size);
+    release(s, s->held, s->held_size);
+    return all;
+}
+
 /* Serve what is held, and size bytes that have come behind it; hold what must wait. */
 static void serve(struct session *s, const char *bytes, size_t size)
 {
     char *held = NULL;
     if (s->held != NULL) {
-        held = realloc(s->held, s->held_size + size);
+        held = take_held(s, bytes, size);
         if (held == NULL) {
             session_die(s, "connection lost");
             return;
         }
-        if (size > 0)
-            memcpy(held + s->held_size, bytes, size);
         bytes = held;
         size += s->held_size;
         s->held = NULL;
@@ -366,21 +392,25 @@ static void serve(struct session *s, const char *bytes, size_t size)
     }
     size_t done = serve_lines(s, bytes, size);
     if (s->state == SESSION_OPEN && done < size) {
-        if (held != NULL)
+        if (held != NULL) {
             memmove(held, held + done, size - done);
-        else if ((held = malloc(size - done)) != NULL)
+            if (s->hub->wipes) /* what has been moved still stands there, too */
+                explicit_bzero(held + size - done, done);
+        } else if ((held = malloc(size - done)) != NULL) {
             memcpy(held, bytes + done, size - done);
-        else
+        } else {
             session_die(s, "connection lost");
+        }
         if (held != NULL) {
             s->held = held;
             s->held_size = size - done;
         }
     } else {
-        free(held);
+        release(s, held, size);
     }
-    /* [half-close] The client has sent its last line and may still be reading: it gets its answers. */
-    if (s->eof && !s->throttled && !s->paused)
+    /* [half-close] The client has sent its last line and may still be reading: it gets its answers, also
+     * those that take many turns. */
+    if (s->eof && !s->throttled && !s->paused && !s->waiting && s->downloads == NULL)
         session_finish(s, "connection lost", NULL);
 }
 
@@ -400,6 +430,8 @@ static void receive(struct session *s)
         s->eof = n == 0;
         serve(s, hub->input, (size_t)n);
     }
+    if (hub->wipes && n > 0) /* also what nobody listens to any more */
+        explicit_bzero(hub->input, (size_t)n);
 }
 
 void session_ready(struct session *s, unsigned events)
@@ -418,12 +450,33 @@ void session_ready(struct session *s, unsigned events)
 
 void session_resume(struct session *s)
 {
-    if (!s->paused || s->out.bytes > ANSWERS_HIGH || s->state != SESSION_OPEN)
+    if (!(s->paused || s->eof) || s->out.bytes > ANSWERS_HIGH || s->state != SESSION_OPEN)
         return;
     s->paused = false;
     serve(s, NULL, 0);
     watch(s);
     schedule(s);
+}
+
+void session_hold(struct session *s)
+{
+    s->waiting = true;
+}
+
+void session_release(struct session *s)
+{
+    if (!s->waiting || s->state != SESSION_OPEN)
+        return;
+    s->waiting = false;
+    serve(s, NULL, 0);
+    watch(s);
+    schedule(s);
+}
+
+void session_unmetered(struct session *s)
+{
+    if (limits.rate > 0)
+        s->credit -= line_ns();
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */
@@ -442,7 +495,7 @@ static void tick(struct reactor *r, void *context)
     if (due != 0 && now >= due && s->state != SESSION_DEAD) {
         if (s->state != SESSION_OPEN) {
             session_die(s, s->reason);
-        } else if (!session_joined(s) || s->pinged) {
+        } else if (!session_joined(s) || s->pinged || s->eof) {
             session_finish(s, "timeout", "timeout");
         } else {
             s->pinged = true;

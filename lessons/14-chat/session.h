@@ -12,6 +12,8 @@
  *   session_refer                   send it a part of a chunk
  *   session_flush                   hand what waits to the connection
  *   session_resume                  serve what had to wait for that
+ *   session_hold, session_release   serve no further line, until an answer is there
+ *   session_unmetered               the line being served costs none of its rate
  *   session_finish                  say good-bye: no more is read, what waits is sent, then it closes
  *   session_die                     it is lost: close without another word
  *   session_leave_rooms             what others see of either
@@ -29,8 +31,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct download;
 struct hub;
 struct room;
+struct upload;
 
 enum session_state {
     SESSION_OPEN,      /* its requests are served */
@@ -48,6 +52,7 @@ struct session {
     bool eof;        /* the client has finished sending */
     bool throttled;  /* its next line must wait for its time */
     bool paused;     /* its next line must wait until it has read the answers to the last ones */
+    bool waiting;    /* its next line must wait until the answer to the last one has been made */
     bool discarding; /* the rest of a line that is too long */
     bool greeted;    /* its first bytes have been looked at: they are no other protocol's */
     bool pinged;     /* it was asked for a sign of life, at the time asked */
@@ -57,7 +62,12 @@ struct session {
     uint32_t room_count, room_capacity;
     uint32_t bad_lines; /* in a row */
 
+    /* What an extension that passes files on has for it; see exercises/16-chat-files. */
+    struct upload *uploads;
+    struct download *downloads; /* answers that take many turns: it is not done before they are */
+
     struct hub *hub;
+    uint64_t serial; /* among all that ever were: an address may be another's later, this is not */
     struct connection connection;
     char *held; /* received and not yet served, held_size bytes; or NULL */
     size_t held_size;
@@ -65,7 +75,7 @@ struct session {
 
     struct reactor_timer timer;
     int64_t since;  /* when it connected; when it finished, or began to linger */
-    int64_t heard;  /* its last line, or the ping if pinged */
+    int64_t heard;  /* its last line, or the ping if pinged; after its eof: what it took last */
     int64_t credit; /* when its lines would have come if evenly: see may_serve */
     uint64_t round; /* of the hub's last walk that met it: see requests.c */
 
@@ -95,8 +105,16 @@ void session_refer_all(struct session *s, struct chunk *k);
 void session_flush(struct session *s);
 
 /* session_resume - to be called after it, but by nobody who is being served: serve the lines that
- * waited until the client has read the answers to earlier ones. */
+ * waited until the client has read the answers to earlier ones; or end, if it has sent all and got all. */
 void session_resume(struct session *s);
+
+/* session_hold - serve no further line until session_release, which serves those that have come
+ * meanwhile: to be called by nobody who is being served.  A dead session is not released. */
+void session_hold(struct session *s);
+void session_release(struct session *s);
+
+/* session_unmetered - do not count the line being served: something else bounds its rate. */
+void session_unmetered(struct session *s);
 
 /*
  * session_finish - let a session end in an orderly way.

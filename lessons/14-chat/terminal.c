@@ -213,9 +213,9 @@ void terminal_print(struct terminal *t, const char *text)
 
 void terminal_prompt(struct terminal *t, const char *prompt)
 {
-    char *copy = strdup(prompt);
+    char *copy = strcmp(prompt, t->prompt) != 0 ? strdup(prompt) : NULL;
     if (copy == NULL)
-        return; /* the old one stays */
+        return; /* it is the same, or the old one has to do */
     free(t->prompt);
     t->prompt = copy;
     redraw_soon(t);
@@ -429,16 +429,26 @@ static unsigned char key_return(EditLine *el, int c)
     return CC_FATAL; /* not fatal at all: it starts a new line, and returning would reset the modes */
 }
 
-/* How many bytes all words have in common, without regard to case. */
+static char folded(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+/* How many bytes all words have in common, as far as case counts in them: whole characters. */
 static size_t common_length(const struct words *found)
 {
-    size_t length = strlen(found->word[0]);
+    const char *first = found->word[0];
+    size_t length = strlen(first);
     for (size_t i = 1; i < found->count; i++) {
+        const char *other = found->word[i];
         size_t same = 0;
-        while (same < length && (found->word[i][same] | 0x20) == (found->word[0][same] | 0x20))
+        while (same < length && (other[same] == first[same] ||
+                                 (!found->exact && folded(other[same]) == folded(first[same]))))
             same++;
         length = same;
     }
+    while (((unsigned char)first[length] & 0xc0) == 0x80)
+        length--;
     return length;
 }
 
@@ -458,12 +468,27 @@ static void show_found(struct terminal *t, const struct words *found)
 
 static void insert_text(EditLine *el, const char *text, size_t length)
 {
-    wchar_t wide[128];
+    wchar_t wide[TYPED_MAX / 4];
     size_t count = 0;
-    for (; count < length && count < sizeof wide / sizeof wide[0] - 1; count++)
-        wide[count] = (unsigned char)text[count]; /* nicknames, rooms and commands are ASCII */
+    for (size_t at = 0; at < length && count < sizeof wide / sizeof wide[0] - 1;) {
+        uint32_t c = 0;
+        int n = utf8_decode(text + at, length - at, &c);
+        if (n <= 0)
+            break; /* half a character is not inserted */
+        wide[count++] = (wchar_t)c;
+        at += (size_t)n;
+    }
     wide[count] = L'\0';
     el_winsertstr(el, wide);
+}
+
+/* The characters in UTF-8. */
+static int count_characters(const char *text)
+{
+    int count = 0;
+    for (; *text != '\0'; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
 }
 
 static unsigned char key_tab(EditLine *el, int c)
@@ -479,7 +504,7 @@ static unsigned char key_tab(EditLine *el, int c)
         size_t length = t->events->complete(t->context, line, &found);
         size_t common = found.count > 0 ? common_length(&found) : 0;
         if (common > length || found.count == 1) {
-            el_wdeletestr(el, (int)length);
+            el_wdeletestr(el, count_characters(line + cursor - length));
             insert_text(el, found.word[0], common);
             answer = CC_REFRESH;
         } else if (found.count > 1) {

@@ -56,7 +56,7 @@ void terminal_stop(struct terminal *t);
  * strangers wrote goes through printable first. */
 void terminal_print(struct terminal *t, const char *text);
 
-/* terminal_prompt - set the text before the line, which is safe and of width 1 a byte. */
+/* terminal_prompt - set the text before the line, of which a newline ends a row. */
 void terminal_prompt(struct terminal *t, const char *prompt);
 
 #endif

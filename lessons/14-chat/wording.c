@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 /* A notice that is being written: a stream, so that memory is one worry less. */
@@ -96,7 +95,7 @@ static void write_room(struct notice *n)
 {
     const char *current = n->style->current;
     const char *room = field(n->message, "room");
-    if (!n->style->dated && current != NULL && strcasecmp(current, room) == 0)
+    if (!n->style->dated && current != NULL && strcmp(current, room) == 0)
         return;
     fputc('[', n->out);
     write_safe(n->out, room);
@@ -292,7 +291,7 @@ char *wording_of(const json_t *message, const struct wording_style *style)
     return say != NULL ? notice(message, style, say, NULL) : NULL;
 }
 
-char *wording_own(const char *text, const struct wording_style *style)
+char *wording_own(const json_t *message, const char *text, const struct wording_style *style)
 {
-    return notice(NULL, style, NULL, text);
+    return notice(message, style, NULL, text);
 }

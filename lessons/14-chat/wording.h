@@ -19,11 +19,13 @@ struct wording_style {
 /*
  * wording_of - one message of the server in words, with its time where we are.
  *
- * Returns the text, to be freed; NULL if there is nothing to say, as for a pong, or memory is short.
+ * Returns the text, to be freed; NULL if there is nothing to say, as for a pong, or memory is
+ * short.
  */
 char *wording_of(const json_t *message, const struct wording_style *style);
 
-/* wording_own - something that this program says itself, in the same form; text is safe. */
-char *wording_own(const char *text, const struct wording_style *style);
+/* wording_own - something that this program says itself, in the same form; text is safe.  message:
+ * what it is about, and has its time from; or NULL. */
+char *wording_own(const json_t *message, const char *text, const struct wording_style *style);
 
 #endif

@@ -6,13 +6,19 @@
 #include <string.h>
 #include <strings.h>
 
+static int compare(const struct words *set, const char *a, const char *b)
+{
+    int order = strcasecmp(a, b);
+    return order == 0 && set->exact ? strcmp(a, b) : order;
+}
+
 /* The place of the first word that is not before this one. */
 static size_t place_of(const struct words *set, const char *word)
 {
     size_t low = 0;
     for (size_t high = set->count; low < high;) {
         size_t middle = low + (high - low) / 2;
-        if (strcasecmp(set->word[middle], word) < 0)
+        if (compare(set, set->word[middle], word) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -22,7 +28,7 @@ static size_t place_of(const struct words *set, const char *word)
 
 static bool is_at(const struct words *set, size_t place, const char *word)
 {
-    return place < set->count && strcasecmp(set->word[place], word) == 0;
+    return place < set->count && compare(set, set->word[place], word) == 0;
 }
 
 static bool grow(struct words *set)
@@ -73,5 +79,5 @@ void words_free(struct words *set)
     for (size_t i = 0; i < set->count; i++)
         free(set->word[i]);
     free(set->word);
-    *set = (struct words){0};
+    *set = (struct words){.exact = set->exact};
 }

@@ -1,8 +1,8 @@
 /*
- * words - a sorted set of words, such as nicknames, without regard to case.
+ * words - a sorted set of words, such as nicknames; rooms and files, where case counts.
  *
- * A set of all zero bytes is empty.  At most WORDS_MAX are kept, for they come from strangers; what
- * is more is not.
+ * A set of all zero bytes is empty, and case does not count there.  At most WORDS_MAX are kept, for
+ * they come from strangers; what is more is not.
  */
 #ifndef WORDS_H
 #define WORDS_H
@@ -15,6 +15,7 @@ enum { WORDS_MAX = 20000 };
 struct words {
     char **word;
     size_t count, capacity;
+    bool exact; /* words that differ in case alone are two */
 };
 
 /* words_add - add a copy of word.  Returns false if it is there already, or there is no room. */

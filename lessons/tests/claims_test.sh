@@ -45,7 +45,8 @@ for file in lessons/[0-9]*/claim*; do
 done
 for program in "${claims[@]}"; do
     name=${program#"$build/"}
-    timeout 120 "$program" > "$scratch/out" 2> "$scratch/err"
+    # Where strace counts the calls, LeakSanitizer cannot look for leaks; other suites do.
+    timeout 120 env ASAN_OPTIONS=detect_leaks=0 "$program" > "$scratch/out" 2> "$scratch/err"
     status=$?
     check "$name" in_form "$status"
     [ "$status" -ne 77 ] || skip "$name: the measurement" "$(cut -f 2 "$scratch/out")"

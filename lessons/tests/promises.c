@@ -723,8 +723,8 @@ static bool stops_under_load(const struct model *m, struct subject *s)
 
 /* ---- the list ----------------------------------------------------------------------------- */
 
-static const char *const talkative[] = {NULL};
-static const char *const working[] = {"--quiet", "--work", "2000", NULL};
+static const char *const quietly[] = {"--quiet", NULL};
+static const char *const working[] = {"--work", "2000", NULL};
 
 const struct promise promises[] = {
     {.name = "ready-line",
@@ -789,11 +789,13 @@ const struct promise promises[] = {
      .meaning = "--work costs its CPU time for each chunk",
      .kept = work_option,
      .arguments = working},
-    {.name = "quiet", .meaning = "--quiet: nothing on standard error", .kept = quiet},
+    {.name = "quiet",
+     .meaning = "--quiet: nothing on standard error",
+     .kept = quiet,
+     .arguments = quietly},
     {.name = "reports",
      .meaning = "else a line for each connection and disconnection",
-     .kept = reports,
-     .arguments = talkative},
+     .kept = reports},
     {.name = "no-leaks", .meaning = "gives back descriptors and threads", .kept = no_leaks},
     {.name = "stops-when-idle",
      .meaning = "SIGTERM closes every client and exits 0",
@@ -813,7 +815,7 @@ static bool children_wait(void *server)
  * they are, too. */
 bool promise_start(const struct promise *p, const struct model *m, struct subject *s)
 {
-    const char *arguments[16] = {"--port", "0", p->arguments == NULL ? "--quiet" : NULL};
+    const char *arguments[16] = {"--port", "0"};
     for (size_t i = 0; p->arguments != NULL && p->arguments[i] != NULL && i < 13; i++)
         arguments[i + 2] = p->arguments[i];
     return subject_start(s, m->program, arguments, p->descriptors > 0 ? p->descriptors : 1024) &&

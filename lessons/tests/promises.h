@@ -22,7 +22,7 @@ struct promise {
     bool (*kept)(const struct model *m, struct subject *s);
 
     bool unstarted;               /* it starts what it needs by itself; s is not running */
-    const char *const *arguments; /* besides --port 0; NULL: just --quiet */
+    const char *const *arguments; /* besides --port 0; or NULL */
     rlim_t descriptors;           /* the server's limit of them; 0: 1024 */
 };
 

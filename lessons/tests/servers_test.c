@@ -50,8 +50,12 @@ static bool is_kept(const struct promise *p, const struct model *m, const char *
         wait_patience = IMPATIENCE;
     bool kept = p->kept(m, &s);
     wait_patience = patience;
-    char why[1024];
+    char why[1400], said[256] = "";
     snprintf(why, sizeof why, "%s", fault_text());
+    if (!kept && s.pid > 0)
+        subject_last_errors(&s, said, sizeof said);
+    if (said[0] != '\0')
+        snprintf(why, sizeof why, "%.1024s\nThe server's last words:\n%s", fault_text(), said);
     if (s.pid > 0 && !subject_stop(&s))
         ck_abort_msg("%s, %s: %s%s%s", m->name, p->name, kept ? "" : why,
                      kept ? "" : "; and then: ", fault_text());
@@ -178,9 +182,9 @@ int main(int argc, char **argv)
                 tcase_add_loop_test(own, own_promise_is_kept, i, i + 1);
         }
     suite_add_tcase(suite, own);
-    TCase *limits = tcase_create("limits");
-    tcase_set_timeout(limits, SUITE_TIMEOUT);
-    tcase_add_loop_test(limits, limits_name_promises, 0, (int)model_count);
-    suite_add_tcase(suite, limits);
+    TCase *known = tcase_create("limits");
+    tcase_set_timeout(known, SUITE_TIMEOUT);
+    tcase_add_loop_test(known, limits_name_promises, 0, (int)model_count);
+    suite_add_tcase(suite, known);
     return suite_run("servers", suite, report);
 }

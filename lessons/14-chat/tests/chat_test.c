@@ -48,6 +48,7 @@ static void choose_server(char **argv)
     if (argv[1] != NULL && strcmp(argv[1], "--server") == 0 && argv[2] != NULL) {
         chat_program = argv[2];
         chat_arguments = (const char *const *)argv + 3;
+        room_extensions = true; /* it may have some */
     } else if (argv[1] != NULL) {
         fprintf(stderr, "usage: chat_test [--server PROGRAM [ARGUMENT...]]\n");
         exit(2);

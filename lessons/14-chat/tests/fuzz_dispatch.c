@@ -13,6 +13,7 @@
  *   0<ab7               how its writes go from now on, one each, the last for good: a all, b EAGAIN,
  *                       i EINTR, p EPIPE, r ECONNRESET, k 1000 bytes, 1 to 9 so many
  *   0>                  it can be written to
+ *   0~...               it sends this line, and if the answer is made elsewhere, goes on before it is there
  *   0t                  a hundred seconds pass for it
  *   0x                  the next change of what is watched fails
  *   0c                  the server ends
@@ -29,12 +30,12 @@
 #include "../../10-reactor/reactor.h"
 #include "../dispatch.h"
 #include "../hub.h"
-#include "../limits.h"
 #include "../room.h"
+#include "../room_limits.h"
 #include "../session.h"
 #include "../transport.h"
+#include "clock.h"
 #include "server.h"
-#include "view.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -44,7 +45,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLIENTS = 6, AGE_S = 100 };
+enum { CLIENTS = 6, AGE_S = 100, ANSWER_S = 10, EXTENSIONS_MAX = 8 };
 
 struct client {
     bool open;
@@ -266,7 +267,7 @@ static void check_hub(void)
         REQUIRE(session_joined(s) == (s->room_count > 0) || s->state == SESSION_OPEN);
         REQUIRE(!session_joined(s) || hub_find_user(&hub, s->name.text) == s);
         REQUIRE(s->state != SESSION_OPEN || waits <= limits.send_queue + s->grace);
-        REQUIRE(s->held_size <= limits.max_line + 2 || s->throttled || s->paused);
+        REQUIRE(s->held_size <= limits.max_line + 2 || s->throttled || s->paused || s->waiting);
     }
     REQUIRE(all == hub.session_count && open == hub.open_count && joined == hub.users.count);
     for (size_t i = 0; i < hub.rooms.chain_count; i++)
@@ -278,19 +279,52 @@ static void check_hub(void)
     REQUIRE(blocked == 0);
 }
 
+static void turn_over(struct reactor *r, void *context)
+{
+    (void)context;
+    reactor_stop(r);
+}
+
+static void wake_up(struct reactor *r, void *context)
+{
+    (void)r;
+    (void)context;
+}
+
+/* What extensions have posted to the loop is called. */
+static void turn_reactor(void)
+{
+    if (fuzz_room.extensions[0] == NULL)
+        return;
+    reactor_each_turn(reactor, turn_over, NULL);
+    REQUIRE(reactor_post(reactor, wake_up, NULL) == 0 && reactor_run(reactor) == 0);
+    hub_turn(&hub);
+}
+
 static void end_turn(void)
 {
     hub_turn(&hub);
+    turn_reactor();
     check_hub();
     for (int i = 0; i < CLIENTS; i++)
         check_said(&clients[i]);
+}
+
+/* An answer that is being made elsewhere comes, soon. */
+static void await_answer(const struct client *p)
+{
+    int64_t deadline = clock_now() + (int64_t)ANSWER_S * 1000000000;
+    while (p->open && p->session->waiting) {
+        REQUIRE(clock_now() < deadline);
+        end_turn();
+    }
 }
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 
 static void come(struct client *p)
 {
-    *p = (struct client){.open = true, .chunk = SIZE_MAX};
+    *p = (struct client){.open = true, .chunk = SIZE_MAX, .view.more = fuzz_room.hear};
     hub_accept(&hub, (struct connection){
                          .transport = &stub, .reactor = reactor, .number = (int)(p - clients)});
     end_turn();
@@ -303,12 +337,14 @@ static bool is_readable(const struct client *p)
 }
 
 /* The server reads until it has read all, or does not want to. */
-static void read_all(struct client *p, size_t chunk)
+static void read_all(struct client *p, size_t chunk, bool waits)
 {
     p->chunk = chunk;
     while (is_readable(p)) {
         session_ready(p->session, REACTOR_READ);
         end_turn();
+        if (waits)
+            await_answer(p);
     }
     p->chunk = SIZE_MAX;
 }
@@ -335,6 +371,21 @@ static void age(struct session *s)
     end_turn();
 }
 
+/* Text of a script, with the word for each $$. */
+static void send_text(struct client *p, const char *text, size_t length)
+{
+    const char *found;
+    while (fuzz_room.word != NULL && (found = memmem(text, length, "$$", 2)) != NULL) {
+        size_t before = (size_t)(found - text);
+        append(&p->sent, &p->sent_size, &p->sent_capacity, text, before);
+        append(&p->sent, &p->sent_size, &p->sent_capacity, fuzz_room.word(),
+               strlen(fuzz_room.word()));
+        text = found + 2;
+        length -= before + 2;
+    }
+    append(&p->sent, &p->sent_size, &p->sent_capacity, text, length);
+}
+
 static void step(const char *line, size_t length)
 {
     if (length < 2 || line[0] < '0' || line[0] > '9')
@@ -347,9 +398,9 @@ static void step(const char *line, size_t length)
         come(p);
     if (!p->open)
         return;
-    if (strchr(":*&+", what) != NULL)
-        append(&p->sent, &p->sent_size, &p->sent_capacity, rest, length);
-    if (strchr(":*&", what) != NULL)
+    if (strchr(":*&+~", what) != NULL)
+        send_text(p, rest, length);
+    if (strchr(":*&~", what) != NULL)
         append(&p->sent, &p->sent_size, &p->sent_capacity, "\n", 1);
     switch (what) {
     case '$':
@@ -387,12 +438,14 @@ static void step(const char *line, size_t length)
         break;
     }
     if (what != '&')
-        read_all(p, what == '*' ? 1 : SIZE_MAX);
+        read_all(p, what == '*' ? 1 : SIZE_MAX, what != '~');
 }
 
 static void set_up(bool rate)
 {
-    static const struct extension *const extensions[] = {&numbering, NULL};
+    static const struct extension *extensions[EXTENSIONS_MAX + 2] = {&numbering};
+    for (size_t i = 0; i < EXTENSIONS_MAX && fuzz_room.extensions[i] != NULL; i++)
+        extensions[i + 1] = fuzz_room.extensions[i];
     if (reactor == NULL) {
         char *arguments[] = {"fuzz_dispatch", "--quiet", NULL};
         server_options(2, arguments, "", NULL);
@@ -413,6 +466,8 @@ static void set_up(bool rate)
                              .drain_timeout = 10};
     spoken = json_object();
     REQUIRE(hub_init(&hub, reactor, extensions) == 0);
+    if (fuzz_room.begin != NULL)
+        fuzz_room.begin(&hub);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# fuzz_run_test - the fuzzer's seeds, and a bounded run from them: SECONDS_OF_FUZZING, 15 unless set.
+# fuzz_run_test - the fuzzer's seeds, and bounded runs from them: SECONDS_OF_FUZZING, 15 unless set.
 set -u
 cd "${0%/*}/../../.." || exit 1
 source common/testkit/check.sh
@@ -17,5 +17,7 @@ elif ! runtime; then
     skip fuzz_run "clang has no fuzzer runtime here"
 else
     check fuzz_run lessons/14-chat/tests/fuzz_run "${SECONDS_OF_FUZZING:-15}"
+    [ ! -d solutions/chat-full ] ||
+        check fuzz_run-full lessons/14-chat/tests/fuzz_run --full "${SECONDS_OF_FUZZING:-15}"
 fi
 finish fuzz_run

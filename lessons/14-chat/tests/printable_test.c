@@ -155,6 +155,10 @@ START_TEST(lays_out_rows)
     ck_assert_uint_eq(rows.count, 2);
     ck_assert_uint_eq(rows_above(&rows, 0, 8), 1);
     ck_assert_uint_eq(rows_above(&rows, 0, 4), 2); /* the first row is two now; the cursor in 4 */
+    ck_assert(rows_lay(&rows, "12345678\n> ", "a", 1, 8)); /* a prompt of two rows */
+    ck_assert_uint_eq(rows.count, 2);
+    ck_assert_uint_eq(rows.cursor_row, 1);
+    ck_assert_int_eq(rows.cursor_column, 3);
     rows_free(&rows);
 }
 END_TEST

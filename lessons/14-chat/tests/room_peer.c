@@ -30,7 +30,7 @@ enum {
 
 /* The fields of each type of message, each with what it is: s a string, n a nickname, r a room's
  * name, R the same or null, N an array of nicknames in byte order, M an array of rooms, o an
- * object. */
+ * object, a any array, i an integer from 0, b true or false; after a / the field may be missing. */
 static const struct shape {
     const char *type, *fields;
     bool dated; /* has a timestamp */
@@ -51,12 +51,35 @@ static const struct shape {
     {"error", "s:code s:message", true},
 };
 
+/* And those of the extensions. */
+static const struct shape extension_shapes[] = {
+    {"broadcast", "n:from r:room s:content i/seq", true},
+    {"registered", "n:nickname", true},
+    {"history", "r:room a:messages b/more", false},
+    {"history_state", "b:on s:message", true},
+    {"file_ready", "s:file i/offset", false},
+    {"file_ack", "s:file i:offset", false},
+    {"file_shared", "s:file n:from s:name i:size s:sha256 r/room n/to", true},
+    {"file_data", "s:file i:offset i/size s:data", false},
+    {"file_cancelled", "s:file", false},
+};
+
+bool room_extensions = false;
+
 static const char *const reasons_to_leave[] = {
     "left", "quit", "connection lost", "timeout", "slow consumer", "server closing", NULL};
 static const char *const error_codes[] = {
     "bad_json",       "bad_request",  "unknown_type", "too_long",       "not_joined",
     "already_joined", "bad_nickname", "bad_room",     "not_in_room",    "nickname_taken",
     "no_such_user",   "server_full",  "busy",         "too_many_rooms", NULL};
+
+static const char *const extension_codes[] = {"bad_credentials",
+                                              "nickname_registered",
+                                              "too_large",
+                                              "no_such_file",
+                                              "bad_checksum",
+                                              "quota",
+                                              NULL};
 
 static bool is_one_of(const char *word, const char *const words[])
 {
@@ -127,6 +150,12 @@ static bool field_is(char kind, const json_t *value)
         return are_rooms(value);
     case 'o':
         return json_is_object(value);
+    case 'a':
+        return json_is_array(value);
+    case 'b':
+        return json_is_boolean(value);
+    case 'i':
+        return json_is_integer(value) && json_integer_value(value) >= 0;
     default:
         return json_is_string(value);
     }
@@ -145,6 +174,10 @@ static bool is_now(const char *text)
 
 static const struct shape *shape_of(const json_t *message)
 {
+    const size_t more = sizeof extension_shapes / sizeof extension_shapes[0];
+    for (size_t i = 0; room_extensions && i < more; i++)
+        if (strcmp(extension_shapes[i].type, room_text(message, "type")) == 0)
+            return &extension_shapes[i];
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         if (strcmp(shapes[i].type, room_text(message, "type")) == 0)
             return &shapes[i];
@@ -155,14 +188,13 @@ static const struct shape *shape_of(const json_t *message)
 static bool has_field(const struct shape *shape, const char *name)
 {
     size_t length = strlen(name);
-    for (const char *c = shape->fields; (c = strchr(c, ':')) != NULL;) {
+    for (const char *c = shape->fields; (c = strpbrk(c, ":/")) != NULL;) {
         c++;
         if (strncmp(c, name, length) == 0 && (c[length] == ' ' || c[length] == '\0'))
             return true;
     }
     return strcmp(name, "type") == 0 || strcmp(name, "id") == 0 ||
-           (shape->dated && strcmp(name, "timestamp") == 0) ||
-           (strcmp(shape->type, "broadcast") == 0 && strcmp(name, "seq") == 0); /* an extension */
+           (shape->dated && strcmp(name, "timestamp") == 0);
 }
 
 /* Why a message is not as the page says; NULL if it is. */
@@ -176,7 +208,8 @@ static const char *misshape(json_t *message)
         char name[16];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(c + 2, " "), c + 2);
         snprintf(why, sizeof why, "its field %s is missing or wrong", name);
-        if (!field_is(*c, json_object_get(message, name)))
+        const json_t *value = json_object_get(message, name);
+        if (!(c[1] == '/' && value == NULL) && !field_is(*c, value))
             return why;
     }
     const char *key;
@@ -194,7 +227,8 @@ static const char *misshape(json_t *message)
         return "there is no such reason to leave";
     if (strcmp(shape->type, "error") == 0) {
         const char *words = room_text(message, "message");
-        if (!is_one_of(room_text(message, "code"), error_codes))
+        if (!is_one_of(room_text(message, "code"), error_codes) &&
+            !(room_extensions && is_one_of(room_text(message, "code"), extension_codes)))
             return "there is no such error code";
         if (words[0] == '\0' || strlen(words) > 200)
             return "its message is not one plain sentence";

@@ -28,6 +28,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether the server has the extensions of the protocol's last section: their messages and errors are
+ * known then, and a broadcast may have a seq.  False at the start. */
+extern bool room_extensions;
+
 struct room_peer {
     char name[32]; /* for faults */
     int fd;        /* -1 when closed */

@@ -183,7 +183,8 @@ void view_hear(struct view *v, const json_t *message)
     REQUIRE(!v->over);
     const char *type = text(message, "type");
     if (strcmp(type, "error") == 0) {
-        REQUIRE(is_one_of(text(message, "code"), codes));
+        REQUIRE(is_one_of(text(message, "code"), codes) ||
+                (v->more != NULL && v->more(v, type, message)));
         REQUIRE(text(message, "message")[0] != '\0');
     } else if (strcmp(type, "welcome") == 0) {
         REQUIRE(v->nickname[0] == '\0');
@@ -195,7 +196,8 @@ void view_hear(struct view *v, const json_t *message)
         check_rooms(json_object_get(message, "rooms"));
     } else if (strcmp(type, "bye") == 0) {
         v->over = true;
-    } else if (strcmp(type, "ping") != 0 && strcmp(type, "pong") != 0) {
+    } else if (strcmp(type, "ping") != 0 && strcmp(type, "pong") != 0 &&
+               !(v->more != NULL && v->more(v, type, message))) {
         check_notice(v, type, message);
     }
 }

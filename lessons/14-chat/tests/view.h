@@ -11,6 +11,12 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct view;
+
+/* Takes a message that is not one of the room's own.  Returns whether there is such a message, and it is
+ * as it must be. */
+typedef bool view_hearer(struct view *v, const char *type, const json_t *message);
+
 /* All zero bytes: it has heard nothing. */
 struct view {
     const char *label; /* said when something is wrong; or NULL */
@@ -19,6 +25,7 @@ struct view {
     json_t *rooms;     /* the members of its rooms: {"lobby": {"ann": null}} */
     json_t *heard;     /* the number of the last message in each room */
     json_int_t last;   /* and in all of them */
+    view_hearer *more; /* or NULL */
 };
 
 /* view_hear - take a message of the server in.  One that does not fit aborts the process, with a line

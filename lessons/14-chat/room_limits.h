@@ -1,10 +1,10 @@
 /*
- * limits - how much of everything the room allows: the table of the protocol, as options.
+ * room_limits - how much of everything the room allows: the table of the protocol, as options.
  *
  * Times are in seconds, sizes in bytes.
  */
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef ROOM_LIMITS_H
+#define ROOM_LIMITS_H
 
 #include "options.h"
 

@@ -1,6 +1,6 @@
-/* limits - how much of everything the room allows.  See limits.h. */
+/* room_limits - how much of everything the room allows.  See room_limits.h. */
 
-#include "limits.h"
+#include "room_limits.h"
 
 #include <stdbool.h>
 
