@@ -37,21 +37,32 @@ say = $(if $(V),,$(if $(quiet),@,@printf '  %-5s %s\n' $1 $2;))
 
 # ---- what there is -----------------------------------------------------------------------------
 
-SOURCES  := $(wildcard common/*.c lessons/*/*.c bench/*.c bench/peers/*.c exercises/*/*.c \
+SOURCES  := $(wildcard common/*.c lessons/*/*.c bench/*.c bench/peers/*.c exercises/[0-9]*/*.c \
+              exercises/chat/*.c \
               solutions/*/*.c solutions/*/*/*.c common/*/*.c bench/tests/*.c \
-              lessons/*/tests/*.c)
+              lessons/*/tests/*.c exercises/tests/*_test.c)
 HEADERS  := $(wildcard $(sort $(addsuffix *.h,$(dir $(SOURCES)))))
 MAINS    := $(shell grep -l '^int main\b' $(SOURCES))
-TESTS    := $(filter %_test.c,$(MAINS))
+TESTS    := $(filter %_test.c $(wildcard */*/tests/*_server.c),$(MAINS))
 PEERS    := $(filter bench/peers/%,$(MAINS))
 PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(TESTS) $(PEERS),$(MAINS)))
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TESTS))
 
+# What judges an exercise.
+graders  := common/grader/% $(patsubst %.c,%,$(wildcard exercises/*/grader.c))
+
+# The exercises that extend the chat room, what they are given, and the room with all of it.
+chat     := $(notdir $(wildcard exercises/1[4-7]-chat-*))
+chats    := exercises/chat/% solutions/chat-full/% exercises/tests/store_test exercises/tests/emoji_table_test \
+              $(foreach e,$(chat),exercises/$e/% solutions/$e/%)
+
 # What needs a library says so here, by its pkg-config name.
-needs = $(strip $(if $(filter %_test common/testkit/%,$1),check) \
+needs = $(strip $(if $(filter %_test common/testkit/% $(graders),$1),check) \
           $(if $(filter lessons/12-io-uring/%,$1),liburing) \
-          $(if $(filter lessons/14-chat/%,$1),jansson) \
-          $(if $(filter lessons/14-chat/client lessons/14-chat/terminal,$1),libedit tinfo) \
+          $(if $(filter lessons/14-chat/% $(graders) $(chats),$1),jansson) \
+          $(if $(filter $(chats),$1),sqlite3 libsodium) \
+          $(if $(filter lessons/14-chat/client lessons/14-chat/terminal solutions/chat-full/client,$1),libedit tinfo) \
+          $(if $(filter-out %/server,$(filter solutions/chat-full/%,$1)),libutf8proc) \
           $(if $(filter bench/peers/libuv%,$1),libuv) $(if $(filter bench/peers/libevent%,$1),libevent))
 
 # Those of some programs whose library is not there.
@@ -61,13 +72,21 @@ LACKING := $(strip $(call lacking,$(PROGRAMS)))
 PEER_PROGRAMS := $(PEERS:%.c=$(BUILD)/%)
 
 # A folder's files without a main become one archive, of which each program there takes what it
-# calls.  A folder's tests also take from the folder above, the chat room from its event loop.
+# calls.  A folder's tests also take from the folder above, the chat room and the exercises from the
+# event loop, and what extends the chat room from the room; a grader takes nothing from its folder,
+# which is the student's; those of the chat room's exercises have its tests' people as guests.
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $1/*.c)))
 archive  = $(if $(call objects,$1),$(BUILD)/$1.a)
 folder   = $(patsubst %/,%,$(dir $1))
-archives = $(foreach f,$(call folder,$1) $(if $(filter %_test,$1),$(call folder,$(call folder,$1))) \
-               $(if $(filter lessons/14-chat/%,$1),lessons/10-reactor) \
-               $(if $(filter %_test,$1),common/testkit) common,$(call archive,$f))
+archives = $(foreach f,$(if $(filter %/grader,$1),common/grader,$(call folder,$1)) \
+               $(if $(filter %_test,$1),$(call folder,$(call folder,$1))) \
+               $(if $(filter $(chats),$1),$(if $(filter %/grader,$1),lessons/14-chat,\
+                 $(if $(filter solutions/chat-full/tests/%,$1),lessons/14-chat/tests) \
+                 $(if $(filter solutions/chat-full/%,$1),solutions/chat-full $(chat:%=solutions/%) $(chat:%=exercises/%)) \
+                 $(if $(filter %/emoji_table_test,$1),exercises/17-chat-emoji) exercises/chat lessons/14-chat)) \
+               $(if $(filter lessons/14-chat/% exercises/% solutions/%,$1),lessons/10-reactor) \
+               $(if $(filter %_test %/grader,$1),common/testkit) common,$(call archive,$f))
+guests   = $(if $(filter %/grader,$(filter $(chats),$1)),$(BUILD)/lessons/14-chat/tests/room_peer.o)
 
 # LESSON is a number, 5 or 05, or a folder's name.
 LESSONS := $(notdir $(wildcard lessons/[0-9][0-9]-*))
@@ -79,12 +98,22 @@ one_lesson = $(if $(filter 1,$(words $(lesson))),,\
                $(error $(if $(LESSON),there is no lesson '$(LESSON)',which lesson, LESSON=...); there are: $(LESSONS)))
 one_server = $(one_lesson)$(if $(server),,$(error lessons/$(lesson) has no server.c))
 
+# EX is an exercise in the same way.  A solution with nothing to run is compiled all the same.
+EXERCISES := $(notdir $(wildcard exercises/[0-9][0-9]-*))
+exercise  := $(filter $(EX) $(EX)-% 0$(EX)-%,$(EXERCISES))
+one_exercise = $(if $(filter 1,$(words $(exercise))),,\
+                 $(error $(if $(EX),there is no exercise '$(EX)',which exercise, EX=...); there are: $(EXERCISES)))
+some_exercise = $(if $(EX),$(one_exercise))
+options = $(if $(FROM),--from '$(FROM)') $(if $(SEED),--seed '$(SEED)') $(if $(JOBS),--jobs '$(JOBS)') \
+          $(if $(FORMAT),--format '$(FORMAT)') $(if $(OUT),--out '$(OUT)')
+SOLUTIONS := $(foreach f,$(wildcard solutions/[0-9][0-9]-*),$(if $(call lacking,$(BUILD)/$f/any),,$(call archive,$f)))
+
 # ---- targets: `make help` shows what stands behind ## ------------------------------------------
 
-.PHONY: all lesson run watch diff plots c10k claims bench-peers test fuzz lint format deps clean help
+.PHONY: all lesson run watch diff chat exercise grade hint reset class stubs mutants student-kit plots c10k claims bench-peers test fuzz lint format deps clean help
 
 ##@ Build
-all: $(filter-out $(LACKING),$(PROGRAMS)) ## | every program: X.c with a main becomes build/X
+all: $(filter-out $(LACKING),$(PROGRAMS)) $(SOLUTIONS) ## | every program: X.c with a main becomes build/X
 
 lesson: $(programs) ## LESSON=03 | one lesson's programs
 	@: $(one_lesson)
@@ -96,11 +125,50 @@ run: ## LESSON=13 PROGRAM=nodelay | one of its programs, where there is no serve
 	  for program in $(filter-out %/claim_%,$(programs)); do $$program --help | head -n 1; done)
 
 watch: $(server) $(if $(server),$(BUILD)/$(TOOLS)/hello) ## LESSON=05 | its system calls in one conversation, annotated
+ifdef EX
+	@$(one_exercise)$(TOOLS)/watch-exercise $(exercise)
+else
 	@$(one_server)$(TOOLS)/deps watch
 	@$(TOOLS)/watch $(server) $(BUILD)/$(TOOLS)/hello $(ARGS)
+endif
 
 diff: ## LESSON=05 | the step from the lesson that it grew out of
 	@$(one_server)$(TOOLS)/diff lessons/$(lesson)/server.c
+
+##@ The chat room, with all of its extensions
+chat: ## ARGS='--port 9000' | start it, and say how to join; its data: build/chat-data
+	@$(if $(wildcard solutions/chat-full/server.c),,$(error the whole chat room is made of solutions/, and that is not here))\
+	  $(MAKE) --no-print-directory -s all
+	@solutions/chat-full/start $(ARGS)
+
+##@ Exercises
+exercise: $(filter-out %/grader,$(filter $(BUILD)/exercises/$(exercise)/%,$(PROGRAMS))) ## EX=06 | one exercise's programs, to be tried by hand
+	@: $(one_exercise)
+
+grade: ## | judge every exercise: points, and what to do next
+grade: ## EX=06 SEED=7 | judge one, and tell how it failed; the same faults again
+grade: ## FROM=folder FORMAT=json OUT=f | another's files; also gradescope, autolab, junit
+	@$(some_exercise)$(TOOLS)/grade $(options) $(exercise)
+
+watch: ## EX=06 | judge it again at each save; ctrl-C stops it
+
+hint: ## EX=06 | the next of three hints for what failed first
+	@$(one_exercise)$(TOOLS)/hint $(exercise)
+
+reset: ## EX=06 | a fresh stub; the old file is kept beside it, as server.c.1
+	@$(one_exercise)$(TOOLS)/reset $(exercise)
+
+class: ## FROM=folder FORMAT=csv | judge folder/STUDENT/NN-name for all of them: a table
+	@$(TOOLS)/class $(options)
+
+stubs: ## EX=06 | make the stubs again from the solutions; without EX, all
+	@$(some_exercise)$(TOOLS)/stubs $(exercise)
+
+mutants: ## EX=06 | judge the mutants: each must fail where it should
+	@$(some_exercise)$(TOOLS)/mutants $(exercise)
+
+student-kit: ## | build/student-kit.tar.gz: all of this without the solutions
+	@$(TOOLS)/student-kit
 
 ##@ Measure
 plots: ## | load every server (two minutes) and draw the figures
@@ -137,9 +205,9 @@ test: ## | all suites, with sanitizers, both compilers, linters
 test: ## SUITE=servers_test | one suite or variant (build-address, lint)
 	@$(TOOLS)/test $(SUITE)
 
-fuzz: ## SECONDS=600 | let libFuzzer look for what the chat room cannot bear
+fuzz: ## SECONDS=600 FULL=1 | let libFuzzer try the chat room; FULL: the whole one
 	@$(TOOLS)/deps build lessons lint
-	@lessons/14-chat/tests/fuzz_run $(SECONDS)
+	@lessons/14-chat/tests/fuzz_run $(if $(FULL),--full) $(SECONDS)
 
 lint: ## | clang-format, clang-tidy, cppcheck and shellcheck
 	@$(TOOLS)/deps lint
@@ -167,27 +235,43 @@ $(BUILD)/%.a: $$(call objects,$$*) $(BUILD)/sources
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(call needs,$*),$(shell pkg-config --cflags $(call needs,$*))) \
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(call extra,$*) $(if $(call needs,$*),$(shell pkg-config --cflags $(call needs,$*))) \
 	  -MMD -MP -c -o $@ $<
+
+# The exercises may use the event loop; the solutions what is given beside a stub; and a student's
+# warning does not stop him.
+extra = $(if $(filter exercises/% solutions/%,$1),-Ilessons/10-reactor) \
+        $(if $(filter $(chats),$1),-Ilessons/14-chat -Iexercises/chat) \
+        $(if $(filter solutions/chat-full/%,$1),$(chat:%=-Iexercises/%)) \
+        $(if $(filter solutions/%,$1),-I$(patsubst solutions/%,exercises/%,$(call folder,$1))) \
+        $(if $(filter-out %/grader,$(filter exercises/%,$1)),-Wno-error)
 
 # A library that is not there is installed, where that is allowed; else its programs are left out.
 # LACKING= ends it: the make below believes that nothing is lacking, and does not come here again.
 ifneq ($(LACKING),)
 all:
-	@if $(TOOLS)/deps lessons; then $(MAKE) --no-print-directory LACKING= $(LACKING); \
+	@if $(TOOLS)/deps lessons grade; then $(MAKE) --no-print-directory LACKING= $(LACKING); \
 	  else echo 'left out: $(LACKING)'; fi
 .PHONY: $(LACKING)
 $(LACKING):
-	@$(TOOLS)/deps lessons
+	@$(TOOLS)/deps lessons grade
 	@$(MAKE) --no-print-directory LACKING= $@
 endif
 
-LINK = $(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) \
+# [now] The first call of a library's function, bound only then, saves every register on the stack, and
+# half a password may stand in one: where passwords come by, all is bound at the start.
+bind_now := -Wl,-z,now
+LINK = $(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(filter libsodium,$(call needs,$(@:$(BUILD)/%=%))),$(bind_now)) \
+       -o $@ $(filter %.o %.a,$^) \
        $(if $(call needs,$(@:$(BUILD)/%=%)),$(shell pkg-config --libs $(call needs,$(@:$(BUILD)/%=%)))) $(LDLIBS)
 
 $(filter-out $(LACKING),$(PROGRAMS)) $(PEER_PROGRAMS) $(TEST_PROGRAMS): $(BUILD)/%: \
-    $(BUILD)/%.o $$(call archives,$$*) $(BUILD)/sources
+    $(BUILD)/%.o $$(call guests,$$*) $$(call archives,$$*) $(BUILD)/sources
 	$(LINK)
+
+# A test that is a student's program as well.
+$(BUILD)/exercises/tests/faults_test: $(BUILD)/common/grader/wrap.o
+$(BUILD)/exercises/tests/faults_test: private LDFLAGS += -Wl,@common/grader/wrapped
 
 .PHONY: test-programs
 test-programs: $(filter-out $(call lacking,$(TEST_PROGRAMS)),$(TEST_PROGRAMS))

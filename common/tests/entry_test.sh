@@ -75,7 +75,7 @@ has_links() {
     return "$missing"
 }
 
-# Every `make target` of the READMEs, in backticks or in a block.
+# Every `make target` of the READMEs, in backticks or in a block; build/X is a file.
 has_targets() {
     local target missing=0
     while read -r target; do
@@ -85,7 +85,7 @@ has_targets() {
     done < <(for readme in $readmes; do
         awk '/^```/ { block = !block; next } block && /^(\$ )?make / { print }
              !block { n = split($0, part, "`"); for (i = 2; i <= n; i += 2) print part[i] }' "$readme"
-    done | sed -nE 's/^(\$ )?make( -C [^ ]+| [A-Z]+=[^ ]*)* ([a-z][a-z0-9-]*).*/\3/p' | sort -u)
+    done | sed -nE 's/^(\$ )?make( -C [^ ]+| [A-Z]+=[^ ]*)* ([a-z][a-z0-9-]*)([^a-z0-9/-].*)?$/\3/p' | sort -u)
     return "$missing"
 }
 
@@ -130,7 +130,8 @@ idle() {
 }
 
 includes_queue() {
-    grep -l '"queue\.h"' common/*.c lessons/*/*.c bench/*.c common/tools/*.c
+    grep -sEl '"queue\.h"|"(tests/)?room_peer\.h"' common/*.c lessons/*/*.c bench/*.c common/tools/*.c \
+        exercises/*/*.c solutions/*/*.c lessons/14-chat/tests/room_peer.c
 }
 
 prints() {

@@ -1,0 +1,45 @@
+/*
+ * How long recv takes: the same call on a socket that blocks, and on one that does not.
+ *
+ * O_NONBLOCK belongs to the socket, not to the call, so that the same function measures both.  What
+ * they do about waiting is the whole difference: one sleeps in the kernel, the other comes back.
+ *
+ * Compare with: lessons/02-busy-poll/recv_wait.c, which asks for it with a flag of each call.
+ */
+
+#include "wait_times.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+int set_blocking(int fd, bool blocking)
+{
+    /* Yours: switch O_NONBLOCK of fd off or on, and leave every other flag as it is. */
+    (void)fd;
+    (void)blocking;
+    errno = ENOSYS;
+    return -1;
+}
+
+struct timing timed_recv(int fd, void *buffer, size_t size)
+{
+    /* Yours: call recv, and note its result, its errno if it failed, and the time that it took
+     * (clock_now of clock.h counts nanoseconds).  A signal may end recv with EINTR before anything has
+     * come: wait on, and count the whole wait. */
+    (void)fd;
+    (void)buffer;
+    (void)size;
+    return (struct timing){.result = -1, .error = ENOSYS};
+}
+
+struct timing busy_recv(int fd, void *buffer, size_t size)
+{
+    /* Yours: the same, but while the socket has nothing (EAGAIN), count that and ask again. */
+    (void)fd;
+    (void)buffer;
+    (void)size;
+    return (struct timing){.result = -1, .error = ENOSYS};
+}

@@ -1,0 +1,6 @@
+/* Ends at once, and says that all is well. */
+
+int main(void)
+{
+    return 0;
+}
