@@ -185,7 +185,7 @@ static bool accept_error_ended_it(struct scene *s)
 static bool one_client_ended_it(struct scene *s)
 {
     for (int i = s->count - 1; i >= 0 && i > s->count - 4 && s->t->status != 0; i--)
-        if ((is_read(at(s, i)) || is_write(at(s, i))) &&
+        if ((is_read(at(s, i)) || is_write(at(s, i))) && next_on_fd(s, i) == -1 &&
             (failed_with(at(s, i), ECONNRESET) || failed_with(at(s, i), EPIPE)))
             return blame(s, i,
                          "one client is gone: close it, there is no reason to end the server");
@@ -201,8 +201,9 @@ static bool closed_twice(struct scene *s)
     return false;
 }
 
-/* A short send is made good by a later one that begins where it ended, or takes at least the rest; so
- * is one that took nothing, unless there was no later one: then it may be that nobody has read. */
+/* A short send is made good by the next one, if it begins where the short one ended, or has at least
+ * the rest, and not just what has come since; so is one that took nothing, unless there was no later
+ * one: then it may be that nobody has read. */
 static bool short_write_ignored(struct scene *s)
 {
     for (int i = 0; i < s->count; i++) {
@@ -212,12 +213,15 @@ static bool short_write_ignored(struct scene *s)
         if (!is_write(c) || taken < 0 || taken >= c->size || c->end == 0)
             continue;
         int next = i; /* who may block sends the rest before anything else */
+        int64_t come = 0;
         while ((next = next_on_fd(s, next)) != -1 && !is_write(at(s, next)) &&
                at(s, next)->name != CALL_close && !s->t->blocking)
-            ;
+            if (is_read(at(s, next)) && at(s, next)->result > 0)
+                come += at(s, next)->result;
         bool made_good = next != -1 && is_write(at(s, next)) &&
                          (at(s, next)->buffer == c->buffer + (uint64_t)taken ||
-                          at(s, next)->size >= c->size - taken);
+                          (at(s, next)->size >= c->size - taken &&
+                           (come == 0 || at(s, next)->size != come)));
         if (made_good || (nothing && (next == -1 || !is_write(at(s, next)))))
             continue;
         return blame(s, i, "the kernel took %s of %s bytes: the other %s were never sent",
@@ -431,6 +435,15 @@ static const struct call *last_wait(const struct scene *s)
     return c != NULL && c->end == 0 && c->name >= CALL_select && c->name <= CALL_ppoll ? c : NULL;
 }
 
+static bool is_closed(const struct scene *s, int fd)
+{
+    int i = s->count - 1;
+    while (i >= 0 && !(at(s, i)->name == CALL_close && at(s, i)->fd == fd) &&
+           !(is_accept(at(s, i)) && at(s, i)->result == fd))
+        i--;
+    return i >= 0 && at(s, i)->name == CALL_close;
+}
+
 /* select looks at the descriptors below its first argument. */
 static bool above_nfds(struct scene *s)
 {
@@ -444,7 +457,7 @@ static bool above_nfds(struct scene *s)
                      "it looks at descriptors below %lld, and the listener is %d: the first "
                      "argument is the highest of them + 1",
                      (long long)c->size, listens->fd);
-    if (s->fd == -1 || c->size > s->fd)
+    if (s->fd == -1 || c->size > s->fd || is_closed(s, s->fd))
         return false;
     return blame(s, s->count - 1,
                  "it looks at descriptors below %lld, and this client's is %d: the first argument "
@@ -476,7 +489,7 @@ static bool not_watched(struct scene *s)
 static bool last_call(struct scene *s)
 {
     int last = s->count - 1;
-    if (last < 0)
+    if (last < 0 || strstr(s->outcome->message, "wrong byte") != NULL)
         return false;
     const struct call *c = at(s, last);
     bool sleeps = is_wait(c) || is_read(c) || is_write(c) || is_accept(c);
@@ -485,13 +498,17 @@ static bool last_call(struct scene *s)
     return false;
 }
 
-static bool (*const mistakes[])(struct scene *s) = {
+/* What ends a program: its last calls tell, whoever's they are. */
+static bool (*const ends[])(struct scene *s) = {
     died_of_sigpipe,
+    accept_error_ended_it,
+    one_client_ended_it,
+};
+
+static bool (*const mistakes[])(struct scene *s) = {
     eintr_taken_for_an_error,
     eagain_taken_for_an_error,
     closed_twice,
-    accept_error_ended_it,
-    one_client_ended_it,
     above_nfds,
     short_write_ignored,
     hang_up_ignored,
@@ -702,6 +719,20 @@ static void tell(const struct scene *s, struct outcome *o)
     }
 }
 
+/* Look for what ended the program; if nothing did, the scene is the client's again. */
+static bool look_for_end(struct scene *s)
+{
+    int fd = s->fd;
+    s->fd = -1;
+    gather(s);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (ends[i](s))
+            return true;
+    s->fd = fd;
+    gather(s);
+    return false;
+}
+
 void story_tell(struct trial *t, const struct call *accepted, struct outcome *outcome,
                 uint64_t marked, const char *mark)
 {
@@ -724,9 +755,9 @@ void story_tell(struct trial *t, const struct call *accepted, struct outcome *ou
             gather(&scene);
         }
     } else {
-        for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
-            if (mistakes[i](&scene))
-                break;
+        bool told = (t->status != 0 || t->signal != 0) && look_for_end(&scene);
+        for (size_t i = 0; !told && i < sizeof mistakes / sizeof mistakes[0]; i++)
+            told = mistakes[i](&scene);
     }
     tell(&scene, outcome);
 }

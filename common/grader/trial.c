@@ -2,6 +2,7 @@
 
 #include "outcome.h"
 
+#include "../testkit/proc.h"
 #include "../testkit/sanitizer.h"
 #include "clock.h"
 #include "keeper.h"
@@ -31,6 +32,7 @@ enum {
     DESCRIPTORS = 256,
     SECONDS = 30,         /* a check's deadline */
     SPIN_SECONDS = 4,     /* of CPU time during one wait: it spins */
+    ENDING_MS = 5000,     /* it has begun to exit: so long its status may take */
     CANNOT_RUN = 127,     /* the status of a keeper's child that could not become the program */
     RESTLESS_SECONDS = 1, /* of CPU time with nothing to do: it spins */
     EPFD_MOST = 64,       /* an epoll instance is among the first descriptors */
@@ -794,7 +796,7 @@ bool trial_fail(struct trial *t, int client, const char *format, ...)
 {
     bool was_running = t->inner->running;
     if (was_running && t->inner->outcome->kind == OUTCOME_NONE)
-        has_ended(t, 100);
+        has_ended(t, proc_exiting(t->s.pid) ? ENDING_MS : 100);
     if (t->status == CANNOT_RUN && strncmp(trial_errors(t), "cannot run ", 11) == 0)
         return trial_fault(t, "the program was not even started: it %s", trial_errors(t));
     va_list arguments;

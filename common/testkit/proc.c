@@ -15,12 +15,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TREE_MAX = 1024 }; /* processes of one tree */
+enum {
+    TREE_MAX = 1024,  /* processes of one tree */
+    PF_EXITING = 0x4, /* of the kernel's include/linux/sched.h: it has begun to exit */
+};
 
 /* What /proc/PID/stat says of one process. */
 struct status {
     char state;
     pid_t parent;
+    bool exiting;
     long threads;
 };
 
@@ -41,7 +45,10 @@ static bool read_status(pid_t pid, struct status *s)
     char *next = NULL;
     s->state = rest[2];
     s->parent = (pid_t)strtol(rest + 3, &next, 10); /* the 4th field */
-    for (int field = 5; field <= 20; field++)
+    for (int field = 5; field <= 8; field++)
+        strtol(next, &next, 10);
+    s->exiting = strtoul(next, &next, 10) & PF_EXITING; /* the 9th */
+    for (int field = 10; field <= 20; field++)
         s->threads = strtol(next, &next, 10); /* the 20th */
     return s->state != 'Z' && s->state != 'X';
 }
@@ -154,6 +161,12 @@ bool proc_alive(pid_t pid)
 {
     struct status s;
     return read_status(pid, &s);
+}
+
+bool proc_exiting(pid_t pid)
+{
+    struct status s = {0};
+    return !read_status(pid, &s) || s.exiting;
 }
 
 static bool stands_still(void *pid)

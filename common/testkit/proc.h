@@ -37,6 +37,10 @@ size_t proc_children(pid_t parent, pid_t *children, size_t room);
 /* proc_alive - true while pid exists and is no zombie. */
 bool proc_alive(pid_t pid);
 
+/* proc_exiting - true once pid has begun to exit, or is gone: the kernel closes its descriptors, so
+ * that its clients know of its end before its parent does. */
+bool proc_exiting(pid_t pid);
+
 /* proc_freeze - stop root and all its descendants, and wait until they stand still; what then
  * arrives for them arrives before they look.  proc_thaw lets them go on.  Return false with a
  * fault. */
