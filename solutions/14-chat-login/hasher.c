@@ -122,8 +122,8 @@ static void give_back(struct hash_job *j)
 static void *work(void *unused)
 {
     (void)unused;
-    /* [the-loop-wins] Where there are as many threads as processors, the loop must not wait for
-     * its turn.  On Linux each thread has a priority of its own; see setpriority(2). */
+    /* [the-loop-wins] Where they share a processor with the loop, it gets more of it.  On Linux
+     * each thread has a priority of its own; see setpriority(2). */
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICER);
     struct hash_job *j;
     while ((j = take()) != NULL) {

@@ -14,15 +14,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { NICKNAME_MOST = 24, ROOM_MOST = 32 };
+enum { NICKNAME_MOST = 24, ROOM_MOST = 32, THREADS_ENOUGH = 4 };
 
-static unsigned long threads = 2, queue = 128;
+static unsigned long threads = 0, queue = 128;
 static unsigned long most_accounts = 100000;
 static struct buckets names = {.most = 10, .every = 6}, addresses = {.most = 200, .every = 1};
 
 static const struct option_spec options[] = {
-    {"login-threads", "N", OPTION_NUMBER, &threads, 1, 64, "threads that hash passwords"},
+    {"login-threads", "N", OPTION_NUMBER, &threads, 0, 64,
+     "threads that hash passwords; 0: a processor is left to the loop"},
     {"login-queue", "N", OPTION_NUMBER, &queue, 1, 100000, "passwords that may wait for them"},
     {"login-attempts", "N", OPTION_NUMBER, &names.most, 1, 10000, "attempts at one nickname"},
     {"login-attempts-address", "N", OPTION_NUMBER, &addresses.most, 1, 10000,
@@ -35,6 +37,16 @@ static const struct option_spec options[] = {
      "nicknames that may be registered"},
     {0},
 };
+
+/* [a-processor-for-the-loop] As many threads as processors, and the loop would wait for its turn;
+ * a lower priority alone does not spare it that.  A thread at work has 19 MiB: a few are enough. */
+static unsigned long thread_count(void)
+{
+    long spare = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+    if (threads > 0)
+        return threads;
+    return spare < 1 ? 1 : spare < THREADS_ENOUGH ? (unsigned long)spare : THREADS_ENOUGH;
+}
 
 /* ---- the fields ----------------------------------------------------------------------------- */
 
@@ -104,7 +116,7 @@ static int start(struct hub *hub)
     buckets_init();
     if (accounts_open(most_accounts) == -1 || passwords_init() == -1)
         return -1;
-    return hasher_start(hub->reactor, threads, queue);
+    return hasher_start(hub->reactor, thread_count(), queue);
 }
 
 static void stop(struct hub *hub)
