@@ -12,12 +12,15 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A version 1 file, as the first chat room made it, with one of each. */
@@ -172,13 +175,37 @@ START_TEST(removes_a_temporary_folder)
 }
 END_TEST
 
+/* Another chat room: it says when it has the folder, and when it has written to it a moment later. */
+static void use_folder(int talk)
+{
+    char byte;
+    bool good = store_open(data) == 0 && write(talk, "o", 1) == 1 && read(talk, &byte, 1) == 1 &&
+                execute("INSERT INTO rooms VALUES ('lobby', 1)") == SQLITE_OK;
+    store_close();
+    _exit(good ? 0 : 1);
+}
+
+/* The other one is a process that was made before there was a store here: a fork copies a lock that a
+ * thread has, and not the thread. */
 START_TEST(has_one_chat_room)
 {
-    ck_assert_int_eq(store_open(data), 0);
+    int talk[2], status = -1;
+    char byte;
+    ck_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk) == 0);
+    pid_t other = fork();
+    ck_assert_int_ne(other, -1);
+    if (other == 0)
+        use_folder(talk[1]);
+    close(talk[1]);
+    ck_assert_msg(wait_ready(talk[0], POLLIN, wait_deadline(), "another chat room"), "%s",
+                  fault_text());
+    ck_assert_int_eq(read(talk[0], &byte, 1), 1);
     expect_refused(data, "another chat room uses it");
-    ck_assert_int_eq(execute("INSERT INTO rooms VALUES ('lobby', 1)"), SQLITE_OK);
-    store_close();
+    ck_assert_int_eq(write(talk[0], "w", 1), 1);
+    ck_assert_int_eq(waitpid(other, &status, 0), other);
+    ck_assert_msg(status == 0, "the other one ended with %d", status);
     ck_assert_int_eq(store_open(data), 0);
+    ck_assert_str_eq(answer("SELECT count(*) FROM rooms"), "1");
 }
 END_TEST
 
