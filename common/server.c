@@ -7,8 +7,8 @@
 #include "net.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static const struct option_spec shared_options[] = {
     {0},
 };
 
-volatile sig_atomic_t server_stopping = 0;
+atomic_bool server_stopping = false;
 
 /* What the handler shuts down: the listener, and the client of a blocking server. */
 static volatile sig_atomic_t stop_listener = -1;
@@ -72,7 +72,7 @@ static void stop(int signal_number)
 {
     (void)signal_number;
     int saved = errno;
-    server_stopping = 1;
+    server_stopping = true;
     if (stop_listener != -1)
         shutdown(stop_listener, SHUT_RDWR);
     if (stop_client != -1)

@@ -16,11 +16,12 @@
 
 #include "options.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
-/* Set once SIGINT or SIGTERM has arrived. */
-extern volatile sig_atomic_t server_stopping;
+/* Set once SIGINT or SIGTERM has arrived.  Any thread may get the signal, so it is atomic, as C11
+ * (7.14.1.1) allows a handler: a volatile sig_atomic_t is for one thread alone. */
+extern atomic_bool server_stopping;
 
 /*
  * server_start - parse the command line that all servers share, and open the listener.

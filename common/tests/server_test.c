@@ -42,9 +42,9 @@ START_TEST(signal_before_accept)
 {
     int lfd = start(NULL, NULL);
     server_stop_on_signals(lfd);
-    ck_assert_int_eq(server_stopping, 0);
+    ck_assert(!server_stopping);
     raise(stop_signal(_i));
-    ck_assert_int_eq(server_stopping, 1);
+    ck_assert(server_stopping);
     ck_assert_int_eq(accept(lfd, NULL, NULL), -1);
     ck_assert_int_eq(errno, EINVAL);
     ck_assert(!net_accept_again(lfd));
@@ -69,7 +69,7 @@ START_TEST(signal_at_any_moment)
         suite_skip("ThreadSanitizer calls a handler later than the signal comes");
     for (int i = 0; i < 50; i++) {
         int lfd = start(NULL, NULL);
-        server_stopping = 0;
+        server_stopping = false;
         server_stop_on_signals(lfd);
         pid_t target = getpid();
         pid_t sender = fork();

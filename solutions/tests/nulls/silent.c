@@ -2,6 +2,7 @@
 
 #include "server.h"
 
+#include <stddef.h>
 #include <sys/socket.h>
 
 int main(int argc, char **argv)
