@@ -251,30 +251,33 @@ static bool ends_after(struct trial *t, struct peer *p)
     return true;
 }
 
-static bool was_refused(struct trial *t, int fd)
+/* What was read from a client and not sent to it, by the calls before number `until`. */
+static int64_t queued(struct trial *t, int fd, uint64_t until)
 {
+    int64_t sum = 0;
     const struct call *c;
-    for (uint64_t n = 0; (c = trial_next_call(t, &n, CALL_NAMES, fd)) != NULL; n++)
-        if (is_write(c) && c->end != 0 && c->result < c->size)
-            return true;
-    return false;
+    for (uint64_t n = 0; (c = trial_next_call(t, &n, CALL_NAMES, -1)) != NULL && n < until; n++)
+        if ((c->name == CALL_accept || c->name == CALL_accept4) && c->result == fd)
+            sum = 0; /* the number was another client's before */
+        else if (c->fd == fd && c->end != 0 && c->result > 0)
+            sum += is_read(c) ? c->result : is_write(c) ? -c->result : 0;
+    return sum;
 }
 
 /* Send step by step until something is queued, and little: the server still reads, to the end. */
-static bool owes_a_little(struct trial *t, struct peer *p)
+static bool owes_a_little(struct trial *t, struct peer *p, size_t step)
 {
-    enum { LITTLE = 10 * KB };
     do
-        if (!deliver(t, p, LITTLE) || !trial_ok(t, p->fd, trial_quiet(t, 20)))
+        if (!deliver(t, p, step) || !trial_ok(t, p->fd, trial_quiet(t, 20)))
             return false;
-    while (!was_refused(t, trial_server_fd(t, p->fd)) && p->sent < UNREAD_MOST);
+    while (queued(t, trial_server_fd(t, p->fd), UINT64_MAX) <= 0 && p->sent < UNREAD_MOST);
     return true;
 }
 
 static void no_lost_end(struct trial *t)
 {
     static const size_t sizes[] = {0, 1, 1000, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK};
-    enum { SIZES = sizeof sizes / sizeof sizes[0], CASES = 2 * SIZES };
+    enum { SIZES = sizeof sizes / sizeof sizes[0], CASES = 2 * SIZES, LITTLE = 10 * KB };
     struct peer p;
     trial_expect(t, "the bytes back, and then the end of file");
     if (!trial_serve(t, "server", SUBJECT_ARGS("--turn", "16384")))
@@ -287,7 +290,7 @@ static void no_lost_end(struct trial *t)
     }
     trial_step(t, "a client with a small window sends until something is queued for it,");
     trial_step(t, "half-closes, and only then reads");
-    if (!trial_ok(t, -1, peer_open_narrow(&p, &t->s)) || !owes_a_little(t, &p))
+    if (!trial_ok(t, -1, peer_open_narrow(&p, &t->s)) || !owes_a_little(t, &p, LITTLE))
         return;
     uint64_t owed = p.sent;
     if (trial_ok(t, p.fd, peer_finish(&p) && trial_quiet(t, 20)) && ends_after(t, &p) &&
@@ -338,6 +341,45 @@ static void mark_lost_room(struct trial *t, int fd)
         trial_mark(t, told, "it is told of room to send, and sends nothing of what is queued");
 }
 
+/* Whether bytes have come behind queued ones since call number `from`, and then a send took something:
+ * it shows whose turn it is. */
+static bool order_was_tried(struct trial *t, int fd, uint64_t from)
+{
+    bool behind = false;
+    const struct call *c;
+    for (uint64_t n = from; (c = trial_next_call(t, &n, CALL_NAMES, fd)) != NULL; n++) {
+        if (is_read(c) && c->result > 0)
+            behind = behind || queued(t, fd, n) > 0;
+        else if (is_write(c) && c->end != 0 && c->result > 0)
+            return behind;
+    }
+    return false;
+}
+
+/* Bytes are queued, and the client reads a small part of what the kernel holds: so little room is no edge
+ * yet.  Then it sends a little, which is one: there is room, and what is queued is older. */
+static bool keeps_order(struct trial *t, struct peer *p)
+{
+    enum { SHARE = 16, LITTLE = KB, ATTEMPTS = 64 };
+    bool tried = false;
+    for (int i = 0; i < ATTEMPTS && !tried; i++) {
+        int fd = trial_server_fd(t, p->fd);
+        if ((fd == -1 || queued(t, fd, UINT64_MAX) <= 0) && !owes_a_little(t, p, STEP))
+            return false;
+        fd = trial_server_fd(t, p->fd);
+        uint64_t from = next_call(t);
+        uint64_t held = p->sent - p->received - (uint64_t)queued(t, fd, UINT64_MAX);
+        if (!trial_ok(t, p->fd, peer_receive(p, held / SHARE) && trial_quiet(t, 20)))
+            return false;
+        if (queued(t, fd, UINT64_MAX) <= 0) /* there was room enough for an edge */
+            continue;
+        if (!deliver(t, p, LITTLE) || !trial_ok(t, p->fd, trial_quiet(t, 20)))
+            return false;
+        tried = order_was_tried(t, fd, from);
+    }
+    return comes_back(t, p);
+}
+
 static void full_queue(struct trial *t)
 {
     static const char *const turns[] = {"1000000", "5000"};
@@ -362,10 +404,17 @@ static void full_queue(struct trial *t)
             trial_fail(t, p.fd, "%s", fault_text());
             return;
         }
-        if (!trial_ok(t, p.fd, peer_exchange(&p, 1000)) || !trial_stop(t))
+        if (!trial_ok(t, p.fd, peer_exchange(&p, 1000)))
             return;
         sent += p.sent;
         most = unread > most ? unread : most;
+        peer_close(&p);
+        trial_step(t,
+                   "another sends until something is queued; it reads some, and sends some more");
+        trial_expect(t, "what is queued before what has come since");
+        if (!trial_ok(t, -1, peer_open_narrow(&p, &t->s)) || !keeps_order(t, &p) || !trial_stop(t))
+            return;
+        sent += p.sent;
         peer_close(&p);
     }
     trial_pass(t, "%s bytes came back, up to %s of which lay unread while the queue was full",
