@@ -187,7 +187,9 @@ static bool came(struct trial *t, const struct line *l, long result, const char 
     if (l->result == result && strcmp(l->error, error) == 0)
         return true;
     const char *reason = why_wrong(l, result, error);
-    if (reason[0] != '\0')
+    if (reason[0] != '\0' && result > 0 && l->result == result)
+        blame_last_recv(t, reason);
+    else if (reason[0] != '\0')
         blame_recv(t, 0, reason);
     return trial_fail(
         t, -1, "the timing says result %ld, error %s; right is result %ld, error %s%s%s", l->result,
@@ -306,10 +308,12 @@ static bool is_time(struct trial *t, const struct line *l, int64_t least, int64_
     double to = (double)most / 1e3;
     if (l->us >= from - 0.001 && l->us <= to)
         return true;
-    blame_recv(t, 0, "the time counts from before this call");
+    const char *because = cause(l->us, from, to, too_short);
+    if (because == too_short)
+        blame_recv(t, 0, "the time counts from before this call");
     return trial_fail(t, -1,
                       "it reports %.3f us, but had waited for %.0f at least and %.0f at most%s",
-                      l->us, from, to, cause(l->us, from, to, too_short));
+                      l->us, from, to, because);
 }
 
 /* ---- the checks -------------------------------------------------------------------------------- */
