@@ -198,6 +198,21 @@ static const char *blame(struct trial *t, struct mention m, const char *reason)
     return reason;
 }
 
+/* Mark the last call that only asked, and did not wait: another connect, or a wait of no time. */
+static void blame_poller(struct trial *t)
+{
+    const struct call *c;
+    bool again = false;
+    for (uint64_t n = 0; (c = trial_next_call(t, &n, CALL_NAMES, -1)) != NULL; n++) {
+        bool asks = c->name == CALL_connect && c->result == -1 && c->error == EALREADY;
+        bool looks = c->name >= CALL_select && c->name <= CALL_ppoll && c->end != 0 &&
+                     c->value == 0 && c->result == 0;
+        if (asks || (looks && !again))
+            trial_mark(t, n, "asked again and again, where it could sleep until the time is over");
+        again = again || asks;
+    }
+}
+
 /* Why the attempt whose line was read last came to this, and not to what is right; "" if that is not
  * known.  Marks the call. */
 static const char *why(struct trial *t, const char *result)
@@ -323,8 +338,10 @@ static bool has_settled(void *t)
 /* The attempt is under way, and somebody else than connect does the waiting. */
 static bool waits(struct trial *t)
 {
-    if (!trial_ok(t, -1, wait_until(has_settled, t, "it to wait")))
-        return false;
+    if (!wait_until(has_settled, t, "it to wait")) {
+        blame_poller(t);
+        return trial_ok(t, -1, false);
+    }
     if (!sleeps_in_connect(t))
         return true;
     blame(t, attempt_at(t, lines_read).connect, "the socket is blocking, so this sleeps");
@@ -452,7 +469,7 @@ static bool keeps_deadline(struct trial *t, int alarm_ms, struct line *timed_out
         return trial_fail(t, -1, "%d ms were asked for; it gave up after %.1f ms", TIMEOUT_MS,
                           timed_out->ms);
     if (calls > CALLS) {
-        blame(t, attempt_at(t, 0).connect, "asked again and again, until the time was over");
+        blame_poller(t);
         return trial_fail(t, -1, "it made %" PRIu64 " calls meanwhile: sleep until the deadline",
                           calls);
     }
