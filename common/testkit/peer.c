@@ -255,6 +255,10 @@ static bool stuck(const struct peer *peers, const uint64_t *goals, size_t count,
     size_t i = 0;
     while (i < count - 1 && peers[i].sent == goals[i] && peers[i].received == goals[i])
         i++;
+    if (count == 1)
+        return fault("%llu of %llu bytes sent and %llu received; %s",
+                     (unsigned long long)peers[0].sent, (unsigned long long)goals[0],
+                     (unsigned long long)peers[0].received, fault_text());
     return fault("%llu of %llu bytes sent and %llu received by client %zu; %zu of %zu clients "
                  "unfinished; %s",
                  (unsigned long long)peers[i].sent, (unsigned long long)goals[i],
@@ -270,7 +274,7 @@ static bool exchange(struct peer *peers, const uint64_t *goals, struct pollfd *w
             return stuck(peers, goals, count, unfinished);
         for (size_t i = 0; i < count; i++)
             if (watched[i].revents != 0 && !step(&peers[i], goals[i], watched[i].revents))
-                return fault("client %zu of %zu: %s", i + 1, count, fault_text());
+                return count > 1 && fault("client %zu of %zu: %s", i + 1, count, fault_text());
     }
     return true;
 }
