@@ -575,6 +575,15 @@ const char *trial_complaint(struct trial *t)
     return NULL;
 }
 
+/* What it has said last is what it ended with. */
+static const char *last_line(const char *text)
+{
+    const char *last = text;
+    for (const char *end = text; (end = strchr(end, '\n')) != NULL && end[1] != '\0';)
+        last = ++end;
+    return last;
+}
+
 /* How it ended, as a sentence. */
 static const char *how_it_ended(struct trial *t)
 {
@@ -595,11 +604,11 @@ static const char *how_it_ended(struct trial *t)
         snprintf(text, sizeof text, "it killed the process that watches over it");
     else
         snprintf(text, sizeof text, "it exited with status %d", t->status);
-    const char *errors = trial_errors(t);
-    if (said == NULL && errors[0] != '\0' && t->status != 0) {
+    const char *last = last_line(trial_errors(t));
+    if (said == NULL && last[0] != '\0' && t->status != 0) {
         size_t length = strlen(text);
         snprintf(text + length, sizeof text - length, ", having said: %.*s",
-                 (int)strcspn(errors, "\n"), errors);
+                 (int)strcspn(last, "\n"), last);
     }
     return text;
 }
@@ -618,6 +627,15 @@ static bool judge_end(struct trial *t)
     return true;
 }
 
+static bool is_stopped(struct trial *t)
+{
+    const struct trial_view *view = trial_look(t);
+    for (int i = 0; i < view->task_count; i++)
+        if (view->tasks[i].state == 'T')
+            return true;
+    return false;
+}
+
 static bool wait_for_end(struct trial *t, const char *asked)
 {
     if (!t->inner->running)
@@ -626,8 +644,12 @@ static bool wait_for_end(struct trial *t, const char *asked)
         collect(t);
         return true;
     }
-    return trial_fail(t, -1, "%s: %s.  It had to be killed, and so is not checked for leaks", asked,
-                      fault_text());
+    return trial_fail(t, -1, "%s: %s.  It had to be killed, and so is not checked for leaks%s",
+                      asked, fault_text(),
+                      is_stopped(t)
+                          ? ".  One of its processes is stopped: what it is told it hears "
+                            "only when it goes on (SIGCONT)"
+                          : "");
 }
 
 bool trial_gone(struct trial *t)
@@ -644,7 +666,8 @@ bool trial_stop(struct trial *t)
     if (!wait_for_end(t, "it was asked to stop (SIGTERM), and did not") || !judge_end(t))
         return false;
     if (t->status != 0)
-        return trial_fail(t, -1, "asked to stop (SIGTERM), %s, not 0", how_it_ended(t));
+        return trial_fail(t, -1, "asked to stop (SIGTERM), it must exit with status 0, and %s",
+                          how_it_ended(t));
     ssize_t n = read(t->s.out, more, sizeof more);
     return n <= 0 ||
            trial_fail(t, -1, "it wrote more than its line on standard output: %.*s", (int)n, more);
