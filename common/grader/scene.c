@@ -88,12 +88,33 @@ static bool is_level(void *argument)
     return trial_look(l->trial)->descriptors == l->descriptors;
 }
 
+/* Mark the close of a descriptor that no call has given. */
+static void mark_stranger(struct trial *t)
+{
+    const struct call *closed, *c;
+    for (uint64_t n = 0; (closed = trial_next_call(t, &n, CALL_close, -1)) != NULL; n++) {
+        bool given = closed->result != 0;
+        for (uint64_t m = 0;
+             !given && (c = trial_next_call(t, &m, CALL_NAMES, -1)) != NULL && m < n; m++)
+            given = c->result == closed->fd &&
+                    (c->name == CALL_accept || c->name == CALL_accept4 || c->name == CALL_socket ||
+                     c->name == CALL_epoll_create || c->name == CALL_epoll_create1);
+        if (!given) {
+            trial_mark(t, n, "no accept gave it descriptor %d: this is no client's", closed->fd);
+            return;
+        }
+    }
+}
+
 bool scene_descriptors(struct trial *t, long count)
 {
     struct level l = {t, count};
-    return wait_until(is_level, &l, "the server to close its descriptors") ||
-           trial_fail(t, -1,
-                      "%ld descriptors are open, and it should be %ld: close what accept gave, "
-                      "however a client leaves",
-                      trial_look(t)->descriptors, count);
+    if (wait_until(is_level, &l, "the server to close its descriptors"))
+        return true;
+    long now = trial_look(t)->descriptors;
+    if (now < count)
+        mark_stranger(t);
+    return trial_fail(t, -1, "%ld descriptors are open, and it should be %ld: %s", now, count,
+                      now < count ? "one was closed that was nobody's who has left"
+                                  : "close what accept gave, however a client leaves");
 }
