@@ -424,7 +424,14 @@ static void judge_never_reads(struct trial *t)
     if (!scene_late_reader(t, &late) || !takes_no_more(t, &late))
         return;
     long grown = proc_memory(t->s.pid) - before;
-    if (late.sent == SCENE_UNREAD_MOST || grown > most) {
+    if (late.sent == SCENE_UNREAD_MOST && grown <= most) {
+        trial_fail(t, late.fd,
+                   "the server took %llu MB from a client who reads nothing, and grew by %ld MB: "
+                   "what the kernel did not take is thrown away",
+                   (unsigned long long)late.sent / MB, grown / MB);
+        return;
+    }
+    if (grown > most) {
         trial_fail(
             t, late.fd,
             "the server took %llu MB from a client who reads nothing, and grew by %ld MB: stop "
