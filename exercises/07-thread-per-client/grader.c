@@ -440,7 +440,7 @@ static void judge_bounded(struct trial *t)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* Every descriptor that accept gave was closed; or main returned before its thread was done. */
+/* Every descriptor that accept gave was closed; else its thread was not done, or left it open. */
 static bool all_closed(struct trial *t)
 {
     const struct call *c;
@@ -448,9 +448,10 @@ static bool all_closed(struct trial *t)
         uint64_t after = n;
         if (c->result < 0 || trial_next_call(t, &after, CALL_close, (int)c->result) != NULL)
             continue;
-        trial_mark(t, n, "its thread was still at work when main returned, and never closed it");
+        trial_mark(t, n, "nobody had closed it when main returned");
         return trial_fail(t, -1,
-                          "main has ended before the thread of fd %d: wait for the last thread",
+                          "main has ended, and fd %d was not closed: each thread closes its "
+                          "client's, and main has to wait for the last thread",
                           (int)c->result);
     }
     return true;
