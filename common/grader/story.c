@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 
 enum {
@@ -108,6 +109,22 @@ static bool has_threads(const struct scene *s)
     return trial_count(s->t, CALL_pthread_create) + trial_count(s->t, CALL_fork) > 0;
 }
 
+static bool says(const struct scene *s, const char *text)
+{
+    return strstr(s->outcome->message, text) != NULL;
+}
+
+static bool has_ended(const struct scene *s)
+{
+    return s->t->status != 0 || s->t->signal != 0;
+}
+
+/* No select can watch this descriptor, and it selects. */
+static bool is_beyond_sets(const struct scene *s, int fd)
+{
+    return fd >= FD_SETSIZE && trial_count(s->t, CALL_select) + trial_count(s->t, CALL_pselect) > 0;
+}
+
 /* 61440 as "61,440". */
 static const char *grouped(int64_t number)
 {
@@ -151,6 +168,8 @@ static bool eintr_taken_for_an_error(struct scene *s)
         bool again = next > 0 && next < s->count && at(s, next)->name != CALL_close &&
                      at(s, next)->name != CALL_shutdown &&
                      (!s->t->blocking || is_write(at(s, next)) == is_write(at(s, i)));
+        if (next == -1 && has_ended(s)) /* it had no time to make it again */
+            continue;
         if (waits ? next >= s->count : !again)
             return blame(s, i,
                          "a signal interrupted the call (EINTR): nothing is wrong, make it again");
@@ -175,17 +194,53 @@ static bool eagain_taken_for_an_error(struct scene *s)
 
 static bool accept_error_ended_it(struct scene *s)
 {
-    for (int i = s->count - 1; i >= 0 && i > s->count - 8; i--)
-        if (is_accept(at(s, i)) && at(s, i)->result == -1 && s->t->status != 0 &&
-            (at(s, i)->error == ECONNABORTED || at(s, i)->error == EMFILE))
-            return blame(s, i, "one client could not be accepted: no reason to end the server");
-    return false;
+    int i = s->count - 1;
+    while (i >= 0 && i > s->count - 8 && !is_accept(at(s, i)))
+        i--;
+    if (i < 0 || s->t->status == 0 ||
+        !(failed_with(at(s, i), ECONNABORTED) || failed_with(at(s, i), EMFILE)))
+        return false;
+    return blame(s, i, "one client could not be accepted: no reason to end the server");
+}
+
+static bool killed_itself(struct scene *s)
+{
+    int i = s->count - 1;
+    while (i >= 0 && at(s, i)->name != CALL_kill)
+        i--;
+    return s->t->signal != 0 && i >= 0 && at(s, i)->end == 0 && at(s, i)->fd <= 0 &&
+           blame(s, i, "this is for the whole process group, and who sends it belongs to it");
+}
+
+/* The wait in which a signal came, and then nothing but the clearing away. */
+static bool eintr_ended_it(struct scene *s)
+{
+    int i = s->count - 1;
+    while (i >= 0 && (at(s, i)->name == CALL_close || at(s, i)->name == CALL_shutdown))
+        i--;
+    if (i < 0 || s->t->status == 0 || !(is_wait(at(s, i)) || is_accept(at(s, i))) ||
+        !failed_with(at(s, i), EINTR) ||
+        !(at(s, i)->fault != 0 || says(s, "Interrupted system call")))
+        return false;
+    return blame(s, i,
+                 "a signal interrupted the call (EINTR): nothing is wrong; look whether it is to "
+                 "stop, and else make it again");
+}
+
+/* The last call that its thread made; others may go on until the process is gone. */
+static bool is_last_of_thread(const struct scene *s, int i)
+{
+    for (int j = i + 1; j < s->count; j++)
+        if (at(s, j)->tid == at(s, i)->tid)
+            return false;
+    return at(s, i)->pid == at(s, 0)->pid;
 }
 
 static bool one_client_ended_it(struct scene *s)
 {
-    for (int i = s->count - 1; i >= 0 && i > s->count - 4 && s->t->status != 0; i--)
+    for (int i = s->count - 1; i >= 0 && s->t->status != 0; i--)
         if ((is_read(at(s, i)) || is_write(at(s, i))) && next_on_fd(s, i) == -1 &&
+            (i > s->count - 4 || is_last_of_thread(s, i)) &&
             (failed_with(at(s, i), ECONNRESET) || failed_with(at(s, i), EPIPE)))
             return blame(s, i,
                          "one client is gone: close it, there is no reason to end the server");
@@ -198,6 +253,48 @@ static bool closed_twice(struct scene *s)
         if (at(s, i)->name == CALL_close && failed_with(at(s, i), EBADF))
             return blame(s, i, "%d is closed already: its number may be somebody else's by now",
                          at(s, i)->fd);
+    return false;
+}
+
+/* The bytes that the client of this process's fd has sent and not got back, up to call number `until`.
+ * *finished: it has said that it sends no more. */
+static int64_t debt_to(const struct scene *s, int fd, int pid, uint64_t until, bool *finished)
+{
+    int64_t owed = 0;
+    const struct call *c;
+    *finished = false;
+    for (uint64_t n = 0; (c = trial_next_call(s->t, &n, CALL_NAMES, -1)) != NULL && n < until;
+         n++) {
+        if (c->pid != pid)
+            continue;
+        if (is_accept(c) && c->result == fd) { /* the number was another client's before */
+            owed = 0;
+            *finished = false;
+        }
+        if (c->fd != fd || c->end == 0)
+            continue;
+        *finished |= is_read(c) && c->result == 0;
+        if (is_read(c) && c->result > 0)
+            owed += c->result;
+        if (is_write(c) && c->result > 0)
+            owed -= c->result;
+    }
+    return owed;
+}
+
+/* Whether what a send left over was not forgotten: a later one is of all that is owed. */
+static bool was_kept(const struct scene *s, int i)
+{
+    bool finished;
+    const struct call *c = at(s, i);
+    int64_t owed = debt_to(s, c->fd, c->pid, s->numbers[i] + 1, &finished);
+    while ((i = next_on_fd(s, i)) != -1 && at(s, i)->name != CALL_close) {
+        c = at(s, i);
+        if (is_write(c) && c->size == owed)
+            return true;
+        if (c->end != 0 && c->result > 0)
+            owed += is_read(c) ? c->result : is_write(c) ? -c->result : 0;
+    }
     return false;
 }
 
@@ -222,10 +319,13 @@ static bool short_write_ignored(struct scene *s)
                          (at(s, next)->buffer == c->buffer + (uint64_t)taken ||
                           (at(s, next)->size >= c->size - taken &&
                            (come == 0 || at(s, next)->size != come)));
-        if (made_good || (nothing && (next == -1 || !is_write(at(s, next)))))
+        if (made_good || (nothing && (next == -1 || !is_write(at(s, next)))) ||
+            (next != -1 && at(s, next)->name == CALL_shutdown)) /* that has woken it */
             continue;
-        return blame(s, i, "the kernel took %s of %s bytes: the other %s were never sent",
-                     grouped(taken), grouped(c->size), grouped(c->size - taken));
+        return blame(s, i, "the kernel took %s of %s bytes: the other %s %s", grouped(taken),
+                     grouped(c->size), grouped(c->size - taken),
+                     was_kept(s, i) ? "have to go next, and were overtaken by what came later"
+                                    : "were never sent");
     }
     return false;
 }
@@ -241,26 +341,31 @@ static uint32_t registered(const struct scene *s, int fd)
     return events;
 }
 
-/* The bytes that the client of fd has sent and not got back; -1 if it has said that it is finished. */
-static int64_t owed_to(const struct scene *s, int fd)
+/* What is owed after all calls; -1 if the client has said that it is finished. */
+static int64_t owed_to(const struct scene *s, int fd, int pid)
 {
-    int64_t owed = 0;
-    bool finished = false;
-    const struct call *c;
-    for (uint64_t n = 0; (c = trial_next_call(s->t, &n, CALL_NAMES, -1)) != NULL; n++) {
-        if (is_accept(c) && c->result == fd) { /* the number was another client's before */
-            owed = 0;
-            finished = false;
-        }
-        if (c->fd != fd || c->end == 0)
-            continue;
-        finished |= is_read(c) && c->result == 0;
-        if (is_read(c) && c->result > 0)
-            owed += c->result;
-        if (is_write(c) && c->result > 0)
-            owed -= c->result;
-    }
+    bool finished;
+    int64_t owed = debt_to(s, fd, pid, UINT64_MAX, &finished);
     return finished ? -1 : owed;
+}
+
+/* It asks again and again what is ready, and never sleeps. */
+static bool never_waits(struct scene *s)
+{
+    int last = -1, run = 0;
+    for (int i = s->count - 1; i >= 0 && is_wait(at(s, i)) && at(s, i)->value == 0; i--) {
+        if (at(s, i)->end == 0)
+            continue;
+        if (at(s, i)->result != 0)
+            break;
+        last = run++ == 0 ? i : last;
+    }
+    return run >= SPIN &&
+           blame(
+               s, last,
+               "%d times in a row it asks with a timeout of 0, and nothing is ready: only one who "
+               "has something else to do does not wait",
+               run);
 }
 
 static bool edge_not_drained(struct scene *s)
@@ -273,7 +378,7 @@ static bool edge_not_drained(struct scene *s)
     if (events & EPOLLET)
         return blame(s, last, "fd %d still had %s bytes: an edge is told once; read until EAGAIN",
                      c->unread_fd, grouped(c->unread));
-    if ((s->fd == -1 || s->fd == c->unread_fd) && owed_to(s, c->unread_fd) == 0)
+    if ((s->fd == -1 || s->fd == c->unread_fd) && owed_to(s, c->unread_fd, c->pid) == 0)
         return blame(s, last, "fd %d has %s bytes that nobody reads: it is not watched for reading",
                      c->unread_fd, grouped(c->unread));
     return false;
@@ -300,17 +405,24 @@ static bool sleeps_for_one_client(struct scene *s)
 static bool spins(struct scene *s)
 {
     int run = 0, last = -1, fd = -1;
+    bool ended = false; /* it has read that client's end of file */
+    uint64_t first = 0;
     uint32_t events = 0;
     for (int i = 0; i < s->count; i++) {
         const struct call *c = at(s, i);
         if ((is_read(c) || is_write(c)) && c->fd == fd && c->result > 0)
             run = 0; /* it does something with what it was told */
+        if (is_accept(c) && c->fd == fd && c->result >= 0)
+            run = 0;
+        if (is_read(c) && c->fd == fd && c->result == 0 && c->end != 0)
+            ended = true;
         if (!is_wait(c) || c->end == 0)
             continue;
         if (c->ready_count == 0 || c->end - c->start > AT_ONCE_NS) {
             run = 0;
             continue;
         }
+        ended = ended && c->ready[0].fd == fd;
         run = c->ready[0].fd == fd && c->ready[0].events == events ? run + 1 : 1;
         fd = c->ready[0].fd;
         events = c->ready[0].events;
@@ -323,11 +435,17 @@ static bool spins(struct scene *s)
                      "%d times in a row it is told that fd %d is readable and has room, and does "
                      "neither: several events may come at once, each of them a bit",
                      run, fd);
+    if (events & POLLIN && trial_next_call(s->t, &first, CALL_listen, fd) != NULL)
+        return blame(s, last,
+                     "%d times in a row it is told that somebody waits at the listener, and "
+                     "accepts nobody",
+                     run);
     if (events & POLLIN)
         return blame(s, last,
-                     "%d times in a row it is told that fd %d is readable, and it stays so: "
-                     "end of file has to be read and the client closed, or not asked for",
-                     run, fd);
+                     "%d times in a row it is told that fd %d is readable, and it stays so: %s",
+                     run, fd,
+                     ended ? "end of file has to be read and the client closed, or not asked for"
+                           : "ask for that only while you read from this client");
     if (events & POLLOUT)
         return blame(s, last,
                      "%d times in a row it is told that fd %d has room, which an idle client "
@@ -362,8 +480,10 @@ static bool never_closed(struct scene *s)
 {
     for (int i = 0; i < s->count; i++) {
         const struct call *c = at(s, i);
-        bool gone = is_read(c) &&
-                    ((c->result == 0 && c->size > 0 && c->end != 0) || failed_with(c, ECONNRESET));
+        bool finished, ended = is_read(c) && c->result == 0 && c->size > 0 && c->end != 0;
+        if (ended && debt_to(s, c->fd, c->pid, s->numbers[i], &finished) > 0)
+            continue; /* what is owed comes first */
+        bool gone = ended || (is_read(c) && failed_with(c, ECONNRESET));
         gone = gone || (is_write(c) && (failed_with(c, EPIPE) || failed_with(c, ECONNRESET)));
         if (!gone)
             continue;
@@ -404,21 +524,30 @@ static bool closed_in_debt(struct scene *s)
     return false;
 }
 
+static bool is_hung_up(const struct call *c, int fd)
+{
+    for (int i = 0; is_wait(c) && i < c->ready_count; i++)
+        if (c->ready[i].fd == fd && c->ready[i].events & (POLLERR | POLLHUP))
+            return true;
+    return false;
+}
+
 /* A close for which neither the client nor an error gave a reason. */
 static bool closed_too_soon(struct scene *s)
 {
-    if (strstr(s->outcome->message, "reset by peer") == NULL &&
-        strstr(s->outcome->message, "closed") == NULL && strstr(s->outcome->message, "end") == NULL)
+    if (!says(s, "reset by peer") && !says(s, "closed") && !says(s, "end"))
         return false;
     for (int i = 0; i < s->count; i++) {
         int fd = at(s, i)->fd;
-        if (at(s, i)->name != CALL_close || at(s, i)->result != 0 || !was_accepted(s, fd, i))
+        if (at(s, i)->name != CALL_close || at(s, i)->result != 0 || !was_accepted(s, fd, i) ||
+            is_beyond_sets(s, fd))
             continue;
         bool reason = false;
         for (int before = i - 1; before >= 0 && !reason; before--) {
             const struct call *c = at(s, before);
-            reason = c->fd == fd &&
-                     ((is_read(c) && c->result <= 0) || (is_write(c) && c->result < 0));
+            reason = (c->fd == fd &&
+                      ((is_read(c) && c->result <= 0) || (is_write(c) && c->result < 0))) ||
+                     is_hung_up(c, fd);
             if (is_accept(c) && c->result == fd)
                 break;
         }
@@ -428,11 +557,11 @@ static bool closed_too_soon(struct scene *s)
     return false;
 }
 
-/* The wait in which it sleeps, if that is select or poll; or NULL. */
+/* The wait in which it sleeps, or NULL. */
 static const struct call *last_wait(const struct scene *s)
 {
     const struct call *c = s->count > 0 ? at(s, s->count - 1) : NULL;
-    return c != NULL && c->end == 0 && c->name >= CALL_select && c->name <= CALL_ppoll ? c : NULL;
+    return c != NULL && c->end == 0 && is_wait(c) && c->value != 0 ? c : NULL;
 }
 
 static bool is_closed(const struct scene *s, int fd)
@@ -459,53 +588,121 @@ static bool above_nfds(struct scene *s)
                      (long long)c->size, listens->fd);
     if (s->fd == -1 || c->size > s->fd || is_closed(s, s->fd))
         return false;
+    if (is_beyond_sets(s, s->fd))
+        return blame(s, s->count - 1,
+                     "no fd_set can hold %d (FD_SETSIZE is %d): all that can be done for this "
+                     "client is to close it",
+                     s->fd, FD_SETSIZE);
     return blame(s, s->count - 1,
                  "it looks at descriptors below %lld, and this client's is %d: the first argument "
                  "is the highest of them + 1",
                  (long long)c->size, s->fd);
 }
 
+/* A client whom it owes something, if all are looked at: those who read all the time. */
+static int whoever_is_owed(const struct scene *s)
+{
+    const struct call *c;
+    bool finished;
+    for (uint64_t n = 0; (c = trial_next_call(s->t, &n, CALL_NAMES, -1)) != NULL; n++)
+        if (is_accept(c) && c->result >= 0 && !is_closed(s, (int)c->result) &&
+            debt_to(s, (int)c->result, c->pid, UINT64_MAX, &finished) > 0)
+            return (int)c->result;
+    return -1;
+}
+
 /* It owes the client nothing, and sleeps; or it owes something, and sleeps as well. */
 static bool not_watched(struct scene *s)
 {
     const struct call *c = last_wait(s);
-    if (c == NULL || s->fd == -1 || strstr(s->outcome->message, "in vain") == NULL)
+    if (c == NULL || !says(s, "in vain for") || (s->fd == -1 && !says(s, "a byte to move")))
         return false;
-    int64_t owed = owed_to(s, s->fd);
+    bool epoll = c->name > CALL_ppoll, finished;
+    int fd = s->fd == -1 ? whoever_is_owed(s) : s->fd;
+    if (fd == -1 || is_closed(s, fd) || (epoll && registered(s, fd) & EPOLLOUT))
+        return false;
+    int64_t owed = debt_to(s, fd, c->pid, UINT64_MAX, &finished);
     if (owed > 0)
         return blame(s, s->count - 1,
                      "it has received %s bytes that it has not sent, and does not wait for fd %d "
                      "to take them",
-                     grouped(owed), s->fd);
-    return owed == 0 && blame(s, s->count - 1,
-                              "fd %d has something to read, and is not among those that it waits "
-                              "for%s",
-                              s->fd,
-                              c->name == CALL_select || c->name == CALL_pselect
-                                  ? ": the sets hold the last answer until they are made anew"
-                                  : "");
+                     grouped(owed), fd);
+    return !epoll && owed == 0 && !finished &&
+           blame(s, s->count - 1,
+                 "fd %d has something to read, and is not among those that it waits for%s", fd,
+                 c->name == CALL_select || c->name == CALL_pselect
+                     ? ": the sets hold the last answer until they are made anew"
+                     : "");
 }
 
+/* It was to stop, and a thread sleeps on. */
+static bool thread_not_woken(struct scene *s)
+{
+    if (!says(s, "asked to stop (SIGTERM), and did not") ||
+        trial_count(s->t, CALL_pthread_create) == 0)
+        return false;
+    int asleep = -1; /* in send, if there is one: that is the harder case */
+    for (int i = 0; i < s->count; i++)
+        if (at(s, i)->end == 0 && (is_write(at(s, i)) || (is_read(at(s, i)) && asleep == -1)))
+            asleep = i;
+    if (asleep == -1)
+        return false;
+    uint64_t later = s->numbers[asleep];
+    bool shut = trial_next_call(s->t, &later, CALL_shutdown, at(s, asleep)->fd) != NULL;
+    return blame(s, asleep,
+                 shut ? "its thread sleeps on: this side of the connection was not shut down; "
+                        "SHUT_RDWR ends recv and send"
+                      : "its thread sleeps on, and nobody wakes it: shutdown of its descriptor "
+                        "would (SHUT_RDWR)");
+}
+
+static bool is_told_or_collected(const struct scene *s, int64_t pid)
+{
+    const struct call *c;
+    for (uint64_t n = 0; (c = trial_next_call(s->t, &n, CALL_NAMES, -1)) != NULL; n++)
+        if ((c->name == CALL_kill && (c->fd == pid || c->fd <= 0)) ||
+            ((c->name == CALL_wait || c->name == CALL_waitpid) && c->result == pid))
+            return true;
+    return false;
+}
+
+/* It was to stop, and waits for a process that it has told nothing. */
+static bool worker_forgotten(struct scene *s)
+{
+    if (!says(s, "asked to stop (SIGTERM), and did not") || trial_count(s->t, CALL_kill) == 0)
+        return false;
+    for (int i = 0; i < s->count; i++)
+        if (at(s, i)->name == CALL_fork && at(s, i)->result > 0 &&
+            !is_told_or_collected(s, at(s, i)->result))
+            return blame(s, i,
+                         "this one, process %lld, was neither collected nor told to end: nobody "
+                         "knows of it any more",
+                         (long long)at(s, i)->result);
+    return false;
+}
+
+/* A client waits for something: it is true of nobody else that the sleep is wrong. */
 static bool last_call(struct scene *s)
 {
     int last = s->count - 1;
-    if (last < 0 || strstr(s->outcome->message, "wrong byte") != NULL)
+    if (last < 0 || !(says(s, "in vain for a byte") || says(s, "in vain for an echo") ||
+                      says(s, "in vain for end of file")))
         return false;
     const struct call *c = at(s, last);
-    bool sleeps = is_wait(c) || is_read(c) || is_write(c) || is_accept(c);
+    bool sleeps = (is_wait(c) && c->value != 0) || is_read(c) || is_write(c) || is_accept(c);
     if (c->end == 0 && sleeps && !s->t->blocking)
-        return blame(s, last, "here it sleeps, and nothing that the client does will wake it");
+        return blame(s, last, "here it sleeps, and the client waits in vain");
     return false;
 }
 
 /* What ends a program: its last calls tell, whoever's they are. */
 static bool (*const ends[])(struct scene *s) = {
-    died_of_sigpipe,
-    accept_error_ended_it,
-    one_client_ended_it,
+    died_of_sigpipe, killed_itself, eintr_ended_it, accept_error_ended_it, one_client_ended_it,
 };
 
 static bool (*const mistakes[])(struct scene *s) = {
+    thread_not_woken,
+    worker_forgotten,
     eintr_taken_for_an_error,
     eagain_taken_for_an_error,
     closed_twice,
@@ -513,6 +710,7 @@ static bool (*const mistakes[])(struct scene *s) = {
     short_write_ignored,
     hang_up_ignored,
     spins,
+    never_waits,
     edge_not_drained,
     sleeps_for_one_client,
     never_closed,
@@ -630,7 +828,10 @@ static void render(const struct call *c, char *text, size_t size, const struct s
         snprintf(text, size, "%s()", names[c->name]);
     size_t length = strlen(text);
     if (c->end == 0)
-        snprintf(text + length, size - length, " ... asleep");
+        snprintf(text + length, size - length, " ... %s",
+                 has_ended(s)                                             ? "did not return"
+                 : says(s, "is running") || (is_wait(c) && c->value == 0) ? "under way"
+                                                                          : "asleep");
     else if (c->result == -1)
         snprintf(text + length, size - length, " = -1 %s%s",
                  c->error != 0 ? strerrorname_np(c->error) : "?",
@@ -755,7 +956,8 @@ void story_tell(struct trial *t, const struct call *accepted, struct outcome *ou
             gather(&scene);
         }
     } else {
-        bool told = (t->status != 0 || t->signal != 0) && look_for_end(&scene);
+        /* What a sanitizer has found it tells better than any call. */
+        bool told = says(&scene, "a sanitizer ") || (has_ended(&scene) && look_for_end(&scene));
         for (size_t i = 0; !told && i < sizeof mistakes / sizeof mistakes[0]; i++)
             told = mistakes[i](&scene);
     }
