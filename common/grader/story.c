@@ -645,7 +645,7 @@ static bool thread_not_woken(struct scene *s)
     for (int i = 0; i < s->count; i++)
         if (at(s, i)->end == 0 && (is_write(at(s, i)) || (is_read(at(s, i)) && asleep == -1)))
             asleep = i;
-    if (asleep == -1)
+    if (asleep == -1 || !was_accepted(s, at(s, asleep)->fd, asleep))
         return false;
     uint64_t later = s->numbers[asleep];
     bool shut = trial_next_call(s->t, &later, CALL_shutdown, at(s, asleep)->fd) != NULL;
