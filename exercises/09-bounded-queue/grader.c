@@ -497,8 +497,8 @@ static void judge_nothing_lost(struct trial *t)
             return;
         if (strcmp(line, right) != 0) {
             trial_fail(t, -1,
-                       "%s.  Is there a moment without the lock between the look at the queue and "
-                       "its change?",
+                       "%s.  Who finds the queue full, or empty, sleeps and looks again; and from "
+                       "that look to the change the lock is kept",
                        line);
             return;
         }
