@@ -122,9 +122,9 @@ static const struct call *find_set(struct trial *t, int fd, int level, int optio
     return last;
 }
 
-/* If the driver gives up, it is because of a call that failed: mark the first.  If none did, a buffer is
+/* Why the driver gives up: the first call that failed, which is marked.  If none did, a buffer may be
  * smaller than it was asked for. */
-static void mark_failed_call(struct trial *t)
+static const char *why_it_gave_up(struct trial *t)
 {
     static const enum call_name names[] = {CALL_setsockopt, CALL_getsockopt};
     for (int i = 0; i < 2; i++) {
@@ -132,24 +132,21 @@ static void mark_failed_call(struct trial *t)
         for (uint64_t n = 0; (c = trial_next_call(t, &n, (int)names[i], -1)) != NULL; n++) {
             if (c->result != -1)
                 continue;
-            if (c->error == EFAULT)
-                trial_mark(t, n, "the option's value is handed over by its address");
-            else if (c->error == EINVAL)
-                trial_mark(t, n,
-                           "its value or size is refused: they are ints (sizeof is 4), and "
-                           "TCP_KEEPIDLE is in seconds, 32767 at most");
-            else if (c->value == SOL_SOCKET)
-                trial_mark(t, n,
-                           "no such option in SOL_SOCKET: the level of TCP_... is "
-                           "IPPROTO_TCP");
-            else
-                trial_mark(t, n, "the level of SO_... is SOL_SOCKET");
-            return;
+            trial_mark(t, n, "here it fails");
+            return c->error == EFAULT ? "the option's value is handed over by its address"
+                   : c->error == EINVAL
+                       ? "an option's value or size is refused: they are ints (sizeof is 4), and "
+                         "TCP_KEEPIDLE is in seconds, 32767 at most"
+                   : c->value == SOL_SOCKET
+                       ? "no such option in SOL_SOCKET: the level of TCP_... is IPPROTO_TCP"
+                       : "the level of SO_... is SOL_SOCKET";
         }
     }
     uint64_t number;
-    if (find_set(t, -1, SOL_SOCKET, SO_RCVBUF, &number) != NULL)
-        trial_mark(t, number, "this worked; that less than was asked for is given is no failure");
+    if (find_set(t, -1, SOL_SOCKET, SO_RCVBUF, &number) == NULL)
+        return "no option was refused";
+    trial_mark(t, number, "this worked, and it gave up all the same");
+    return "no option was refused; that a buffer is smaller than was asked for is no failure";
 }
 
 /* ---- running the driver ------------------------------------------------------------------------- */
@@ -200,8 +197,8 @@ static bool show(struct trial *t, const char *const arguments[], struct seen *so
     if (!trial_ok(t, -1, wait_ready(t->out, POLLIN, wait_deadline(), "a line of its output")))
         return false;
     if (ioctl(t->out, FIONREAD, &ready) == 0 && ready == 0) {
-        mark_failed_call(t);
-        return trial_fail(t, -1, "there is no socket to look at");
+        return trial_fail(t, -1, "it gave up, and there is no socket to look at: %s",
+                          why_it_gave_up(t));
     }
     for (int i = 0; i < count; i++)
         if (!read_socket(t, &sockets[i]))
