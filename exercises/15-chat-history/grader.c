@@ -53,7 +53,8 @@ static bool serve(struct trial *t, const char *option, const char *value)
 static json_t *next_of(struct trial *t, struct room_peer *p, const char *type)
 {
     json_t *message = room_next_of(p, type);
-    trial_ok(t, p->fd, message != NULL);
+    if (message == NULL)
+        trial_fail(t, p->fd, "%s: %s was to come", fault_text(), type);
     return message;
 }
 
@@ -506,9 +507,13 @@ static bool is_committed_when_it_arrives(struct trial *t, struct room_peer *ann,
 
 static bool expect_state(struct trial *t, struct room_peer *p, bool on)
 {
-    json_t *state = next_of(t, p, "history_state");
-    bool right = state != NULL && json_is_true(json_object_get(state, "on")) == on;
-    if (state != NULL && !right)
+    json_t *state = room_next_of(p, "history_state");
+    if (state == NULL)
+        return trial_fail(
+            t, p->fd, "%s: history_state was to come, for the history is %s", fault_text(),
+            on ? "on again; it is tried again by a timer, and again if that fails" : "off");
+    bool right = json_is_true(json_object_get(state, "on")) == on;
+    if (!right)
         trial_fail(t, p->fd, "%s is told that the history is %s, and it is %s", p->name,
                    on ? "off" : "on", on ? "on" : "off");
     json_decref(state);
@@ -709,9 +714,12 @@ static bool pages_are_bounded(struct trial *t, struct room_peer *p)
     if (!right || count > PAGE_BYTES / CONTENT || last.seq != LONG ||
         !json_is_true(json_object_get(page, "more")))
         right = trial_fail(t, p->fd,
-                           "a page with %zu messages of %d bytes, seq %lld to %lld of %d, more %s",
+                           "a page with %zu messages of %d bytes, seq %lld to %lld of %d, more %s: "
+                           "it ends with the newest, holds %d bytes of content at most, and more "
+                           "is true if there are older ones",
                            count, CONTENT, (long long)first.seq, (long long)last.seq, LONG,
-                           json_is_true(json_object_get(page, "more")) ? "true" : "false");
+                           json_is_true(json_object_get(page, "more")) ? "true" : "false",
+                           PAGE_BYTES);
     json_decref(page);
     return right;
 }
