@@ -509,9 +509,9 @@ static bool expect_state(struct trial *t, struct room_peer *p, bool on)
 {
     json_t *state = room_next_of(p, "history_state");
     if (state == NULL)
-        return trial_fail(
-            t, p->fd, "%s: history_state was to come, for the history is %s", fault_text(),
-            on ? "on again; it is tried again by a timer, and again if that fails" : "off");
+        return trial_fail(t, p->fd, "%s: history_state was to come, for the history is %s",
+                          fault_text(),
+                          on ? "to be on again: a timer tries, and again if that fails" : "off");
     bool right = json_is_true(json_object_get(state, "on")) == on;
     if (!right)
         trial_fail(t, p->fd, "%s is told that the history is %s, and it is %s", p->name,
