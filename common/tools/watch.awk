@@ -81,7 +81,7 @@ function data(s) {
     split(s, number, " ")
     if (number[2] == number[4] && number[2] > 0)
         return number[2]
-    return number[4] in pointed ? kind[pointed[number[4]]] " " pointed[number[4]] : "..."
+    return number[4] in pointed ? kind[space[pid], pointed[number[4]]] " " pointed[number[4]] : "..."
 }
 
 # learn - which descriptor an epoll_ctl watches with which pointer.
@@ -109,11 +109,38 @@ function ready(call, s,    from) {
         sub(/^[^,]*/, "", s)
     match(s, /[0-9]+/)
     descriptor = substr(s, RSTART, RLENGTH)
-    return kind[descriptor]
+    return kind[space[pid], descriptor]
+}
+
+# born - whose descriptors a new thread or process uses: a thread its process's, a process its own,
+# which are at first what its parent had.
+function born(child, parent, thread,    key, part, keys, n, i) {
+    space[child] = thread ? space[parent] : child
+    if (thread || parent == "")
+        return
+    for (key in kind)
+        keys[++n] = key
+    for (i = 1; i <= n; i++) {
+        split(keys[i], part, SUBSEP)
+        if (part[1] == space[parent])
+            kind[child, part[2]] = kind[keys[i]]
+    }
+}
+
+# parent_of - who is just making one that appears before the call has returned; nobody for the first.
+function parent_of(    other) {
+    for (other in half)
+        if (half[other] ~ /^(clone|v?fork)/)
+            return other
+    return ""
 }
 
 {
     pid = $1
+    if (!(pid in space)) {
+        maker = parent_of()
+        born(pid, maker, maker != "" && half[maker] ~ /CLONE_THREAD/)
+    }
     line = $0
     sub(/^[0-9]+ +/, "", line)
     sub(/<unfinished \.\.\.>\) += \?/, ") = ?", line)
@@ -124,6 +151,7 @@ function ready(call, s,    from) {
     if (line ~ /^<\.\.\. /) {
         sub(/^<\.\.\. [a-z0-9_]+ resumed>/, "", line)
         line = half[pid] line
+        delete half[pid]
     }
     slept = match(line, / <[0-9.]+>$/) && substr(line, RSTART + 2) + 0 > SLEPT
     sub(/ <[0-9.]+>$/, "", line)
@@ -151,24 +179,24 @@ line ~ /^listen\(/ { shown = 1 }
         outcome = result ~ /EINTR|^\?/ ? "signal" : result ~ /^-1 E/ ? substr(result, 4) \
             : result + 0 > 0 ? "+" : "0"
         result += 0
-        on = kind[descriptor]
+        on = kind[space[pid], descriptor]
     }
 
     if (call == "listen") {
         on = listeners++ ? "another" : ""
-        kind[descriptor] = "listener"
+        kind[space[pid], descriptor] = "listener"
     }
     else if (call == "epoll_create1")
-        kind[result] = "epoll"
+        kind[space[pid], result] = "epoll"
     else if (call == "io_uring_setup")
-        kind[result] = "ring"
+        kind[space[pid], result] = "ring"
     else if (call ~ /^accept/ && outcome == "+")
-        kind[result] = "client"
+        kind[space[pid], result] = "client"
     else if (call == "eventfd2")
-        kind[result] = "wake-up"
+        kind[space[pid], result] = "wake-up"
     else if (call == "signalfd4") {
         on = descriptor == "" ? "new" : "more"
-        kind[result] = "signals"
+        kind[space[pid], result] = "signals"
     }
     else if (call == "write" && descriptor == 1) {
         on = "line"
@@ -176,11 +204,13 @@ line ~ /^listen\(/ { shown = 1 }
     }
     else if (call ~ /select|poll|epoll_p?wait/ && outcome == "+")
         on = ready(call, line)
+    else if (call == "kill")
+        on = line ~ /SIGCONT/ ? "stopped" : ""
     else if (call ~ /clone|fork/)
         on = !thread ? "process" : ready_to_serve ? "thread" : "pool"
     else if (call == "epoll_ctl") {
         split(line, argument, /, |_CTL_/)
-        on = argument[3] " " kind[argument[4]] (line ~ /ONESHOT/ ? " once" : "")
+        on = argument[3] " " kind[space[pid], argument[4]] (line ~ /ONESHOT/ ? " once" : "")
     }
     else if (call == "futex")
         on = waits
@@ -189,6 +219,9 @@ line ~ /^listen\(/ { shown = 1 }
         listeners = 0
     }
     pool = pool || on == "pool"
+
+    if (call ~ /clone|fork/ && outcome == "+" && !(result in space))
+        born(result, pid, thread)
 
     count++
     shown_call[count] = line
@@ -199,7 +232,7 @@ line ~ /^listen\(/ { shown = 1 }
         pids++
     }
     if (call == "close" && outcome == "0")
-        delete kind[descriptor]
+        delete kind[space[pid], descriptor]
 }
 
 # ---- the page ----------------------------------------------------------------------------------
