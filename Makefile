@@ -122,7 +122,7 @@ lesson: $(programs) ## LESSON=03 | one lesson's programs
 run: $(programs) ## LESSON=05 ARGS='--port 9000' | start its server; ctrl-C stops it
 run: ## LESSON=13 PROGRAM=nodelay | one of its programs, where there is no server
 	@$(one_lesson)$(if $(program),exec $(program) $(ARGS),\
-	  for program in $(filter-out %/claim_%,$(programs)); do $$program --help | head -n 1; done)
+	  for program in $(foreach p,$(programs),$(if $(filter claim_%,$(notdir $p)),,$p)); do $$program --help | head -n 1; done)
 
 watch: $(server) $(if $(server),$(BUILD)/$(TOOLS)/hello) ## LESSON=05 | its system calls in one conversation, annotated
 ifdef EX
