@@ -992,10 +992,14 @@ static void print_results(const struct cost *c)
     if (counts[CHURNING] + counts[RESETTING] + counts[SILENT] > 0)
         printf("others     %lu joins, %lu leaves, %lu resets, %lu slow ones closed\n", n_joins,
                n_leaves, n_resets, n_slow);
-    if (server_pid > 0)
-        printf("server     %.3f us of CPU a delivery, %.4f system calls\n",
-               n_delivered > 0 ? (double)c->server / 1e3 / (double)n_delivered : 0,
-               n_delivered > 0 ? (double)c->syscalls / (double)n_delivered : 0);
+    if (server_pid > 0) {
+        double each = n_delivered > 0 ? (double)n_delivered : 1;
+        printf("server     %.3f us of CPU a delivery, ", (double)c->server / 1e3 / each);
+        if (c->syscalls == -1)
+            printf("system calls cannot be counted here\n");
+        else
+            printf("%.4f system calls\n", (double)c->syscalls / each);
+    }
     printf("errors     %lu\n", errors);
 }
 
