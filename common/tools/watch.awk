@@ -139,6 +139,8 @@ function parent_of(    other) {
     pid = $1
     if (!(pid in space)) {
         maker = parent_of()
+        if (first == "")
+            first = pid
         born(pid, maker, maker != "" && half[maker] ~ /CLONE_THREAD/)
     }
     line = $0
@@ -214,7 +216,7 @@ line ~ /^listen\(/ { shown = 1 }
     }
     else if (call == "futex")
         on = waits
-    else if (call == "close" && on == "listener" && !ready_to_serve) {
+    else if (call == "close" && on == "listener" && !ready_to_serve && pid == first) {
         on = "probe"
         listeners = 0
     }
