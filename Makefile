@@ -104,8 +104,9 @@ exercise  := $(filter $(EX) $(EX)-% 0$(EX)-%,$(EXERCISES))
 one_exercise = $(if $(filter 1,$(words $(exercise))),,\
                  $(error $(if $(EX),there is no exercise '$(EX)',which exercise, EX=...); there are: $(EXERCISES)))
 some_exercise = $(if $(EX),$(one_exercise))
-options = $(if $(FROM),--from '$(FROM)') $(if $(SEED),--seed '$(SEED)') $(if $(JOBS),--jobs '$(JOBS)') \
-          $(if $(FORMAT),--format '$(FORMAT)') $(if $(OUT),--out '$(OUT)')
+option = $(if $($2),--$1 '$(subst ','\'',$($2))')
+options = $(call option,from,FROM) $(call option,seed,SEED) $(call option,jobs,JOBS) \
+          $(call option,format,FORMAT) $(call option,out,OUT)
 SOLUTIONS := $(foreach f,$(wildcard solutions/[0-9][0-9]-*),$(if $(call lacking,$(BUILD)/$f/any),,$(call archive,$f)))
 
 # ---- targets: `make help` shows what stands behind ## ------------------------------------------

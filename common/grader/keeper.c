@@ -30,7 +30,8 @@ enum {
     TASKS = 512,          /* processes and threads that it may have */
     CPU_SECONDS = 60,     /* that each process may use */
     FILE_BYTES = 8 << 20, /* that it may write into one file; its standard error is one */
-    MEMORY = 1 << 30,     /* resident bytes that it may have */
+    MEMORY_KIB = 1 << 20, /* of memory that it and its children may have: 1 GiB */
+    PROCESSES = 4096,     /* of all that run, that are looked at */
     LOOK_US = 50000       /* between two looks at its memory */
 };
 
@@ -79,6 +80,15 @@ static rlim_t tasks_of(uid_t user)
     return count;
 }
 
+/* It is not the program's fault that it does not run, and its exit status could not tell: a program may
+ * end with any. */
+static _Noreturn void cannot(const struct meeting *m)
+{
+    struct keeper_report report = {.told = true, .cannot = errno};
+    (void)!write(m->report[1], &report, sizeof report);
+    _exit(126);
+}
+
 /* Run in the child that becomes the program; does not return. */
 static _Noreturn void become(const struct keeper_plan *plan, const struct meeting *m, bool isolated)
 {
@@ -88,7 +98,7 @@ static _Noreturn void become(const struct keeper_plan *plan, const struct meetin
     close(m->go[1]);
     if (read(m->go[0], &go, 1) != 1 || dup2(plan->in, 0) == -1 || dup2(plan->out, 1) == -1 ||
         dup2(plan->err, 2) == -1)
-        _exit(126);
+        cannot(m);
     for (int s = 1; s < NSIG; s++)
         signal(s, SIG_DFL);
     sigset_t none;
@@ -105,7 +115,7 @@ static _Noreturn void become(const struct keeper_plan *plan, const struct meetin
     if (plan->fixed)
         personality(ADDR_NO_RANDOMIZE);
     if (geteuid() == 0 && (setgroups(0, NULL) == -1 || setgid(user) == -1 || setuid(user) == -1))
-        _exit(126);
+        cannot(m);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     /* Everything but the record is closed at exec: also what somebody else has left open. */
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -121,8 +131,7 @@ static _Noreturn void become(const struct keeper_plan *plan, const struct meetin
     setenv("TSAN_OPTIONS", "second_deadlock_stack=1:atexit_sleep_ms=100", 1);
     unsetenv("LD_PRELOAD");
     execv(plan->path, plan->argv);
-    fprintf(stderr, "cannot run %s: %s\n", plan->path, strerror(errno));
-    _exit(127);
+    cannot(m);
 }
 
 /* ---- the keeper ------------------------------------------------------------------------------ */
@@ -145,19 +154,66 @@ static void look_up(int number)
     (void)number; /* it has interrupted waitpid */
 }
 
-/* More memory than it may have?  A limit of the kernel's would also count what sanitizers reserve. */
-static bool is_too_big(pid_t program)
+struct process {
+    pid_t pid, parent;
+    long kib;  /* of memory that is no file's */
+    bool ours; /* it descends from us */
+};
+
+static bool read_process(const char *pid, struct process *p)
 {
-    char path[64], text[128];
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)program);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0)
+    char path[300], line[256];
+    snprintf(path, sizeof path, "/proc/%s/status", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
         return false;
-    text[n] = '\0';
-    const char *resident = strchr(text, ' ');
-    return resident != NULL && strtol(resident, NULL, 10) > MEMORY / sysconf(_SC_PAGESIZE);
+    *p = (struct process){.pid = (pid_t)strtol(pid, NULL, 10)};
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "PPid:", 5) == 0)
+            p->parent = (pid_t)strtol(line + 5, NULL, 10);
+        else if (strncmp(line, "RssAnon:", 8) == 0 || strncmp(line, "RssShmem:", 9) == 0)
+            p->kib += strtol(strchr(line, ':') + 1, NULL, 10);
+    fclose(file);
+    return p->pid > 0;
+}
+
+/* All that run, those that descend from us marked as ours; their number. */
+static int list_processes(struct process *all)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc");
+    const struct dirent *entry;
+    while (folder != NULL && count < PROCESSES && (entry = readdir(folder)) != NULL)
+        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+                 read_process(entry->d_name, &all[count]);
+    if (folder != NULL)
+        closedir(folder);
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < count; i++) {
+            bool child = all[i].parent == getpid();
+            for (int j = 0; j < count && !child && !all[i].ours; j++)
+                child = all[j].ours && all[j].pid == all[i].parent;
+            more = more || (child && !all[i].ours);
+            all[i].ours = all[i].ours || child;
+        }
+    }
+    return count;
+}
+
+/* More memory than it and its children may have?  Then all of them are killed.  A limit of the kernel's
+ * would also count what sanitizers reserve, and of each process alone. */
+static bool end_if_too_big(void)
+{
+    static struct process all[PROCESSES];
+    int count = list_processes(all);
+    long kib = 0;
+    for (int i = 0; i < count; i++)
+        kib += all[i].ours ? all[i].kib : 0;
+    for (int i = 0; i < count && kib > MEMORY_KIB; i++)
+        if (all[i].ours)
+            kill(all[i].pid, SIGKILL);
+    return kib > MEMORY_KIB;
 }
 
 /* Wait until the program has ended, and for a second until all that it started has. */
@@ -172,10 +228,7 @@ static struct keeper_report watch_over(pid_t program)
     while ((pid = waitpid(-1, &status, 0)) != program) {
         if (pid == -1 && errno != EINTR)
             return report;
-        if (!report.too_big && is_too_big(program)) {
-            report.too_big = true;
-            kill(program, SIGKILL);
-        }
+        report.too_big = end_if_too_big() || report.too_big;
     }
     setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
     report.status = status;

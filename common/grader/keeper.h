@@ -30,8 +30,9 @@ struct keeper_plan {
 /* How it ended. */
 struct keeper_report {
     bool told;       /* false: the keeper itself was killed */
+    int cannot;      /* errno of what kept us from starting it, and it never ran; else 0 */
     int status;      /* as waitpid(2) tells it */
-    bool too_big;    /* it was killed for the memory that it took */
+    bool too_big;    /* it was killed for the memory that it and its children took */
     int left_behind; /* processes that did not end within a second of the program */
 };
 

@@ -38,6 +38,20 @@ static void put_quoted(FILE *out, const char *name)
     fputc('"', out);
 }
 
+/* A name in its column: cut between two characters, and without control characters. */
+static void put_name(FILE *out, const char *name)
+{
+    int columns = 0;
+    for (; *name != '\0'; name++) {
+        bool begins = ((unsigned char)*name & 0xc0) != 0x80;
+        if (begins && columns == NAME_WIDTH)
+            break;
+        columns += begins;
+        fputc((unsigned char)*name < ' ' || *name == 127 ? '.' : *name, out);
+    }
+    fprintf(out, "%*s", NAME_WIDTH - columns, "");
+}
+
 static void as_csv(FILE *out, const json_t *results, char *const exercises[])
 {
     const json_t *result;
@@ -68,7 +82,7 @@ static void as_table(FILE *out, const json_t *results, char *const exercises[])
         fprintf(out, "  %3.2s", *name);
     fputs("  points\n", out);
     for (size_t i = 0; (result = json_array_get(results, i)) != NULL; i++) {
-        fprintf(out, "%-*.*s", NAME_WIDTH, NAME_WIDTH, results_text(result, "student"));
+        put_name(out, results_text(result, "student"));
         for (char *const *name = exercises; *name != NULL; name++)
             fprintf(out, "  %3s", points(text, find(result, *name)));
         fprintf(out, "  %6s\n", points(text, result));

@@ -104,6 +104,8 @@ static void put_xml(FILE *out, const char *text)
             fputs("&gt;", out);
         else if (*text == '"')
             fputs("&quot;", out);
+        else if (strncmp(text, "\xef\xbf\xbe", 3) == 0 || strncmp(text, "\xef\xbf\xbf", 3) == 0)
+            fputc('?', out), text += 2; /* U+FFFE and U+FFFF are not even characters there */
         else
             fputc((unsigned char)*text < ' ' && *text != '\n' && *text != '\t' ? '.' : *text, out);
     }

@@ -187,8 +187,12 @@ static void one(FILE *out, const json_t *exercise, struct report_style style)
     fprintf(out, "  %ld of %ld points\n\n", results_number(exercise, "points"),
             results_number(exercise, "max"));
     if (!results_true(exercise, "compiles")) {
-        fprintf(out, "It does not compile, so that nothing could be judged:\n\n%s\n",
-                results_text(exercise, "compiler"));
+        fputs("It does not compile, so that nothing could be judged:\n\n", out);
+        /* It quotes the student's lines, which may hold anything: nothing of them moves a cursor. */
+        for (const char *c = results_text(exercise, "compiler"); *c != '\0'; c++)
+            fputc(((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 127 ? '.' : *c,
+                  out);
+        fputc('\n', out);
         return;
     }
     if (results_text(exercise, "fault")[0] != '\0') {

@@ -35,6 +35,7 @@
 enum { DESCRIPTORS = 65536 };
 
 static struct record *record;
+static struct fault_plan plan; /* as it was at the start: the record can be written to */
 
 /* What is known of a descriptor; one above DESCRIPTORS is nobody's. */
 static struct {
@@ -52,20 +53,38 @@ static _Atomic uint64_t chances[7]; /* the same, of calls that are for no one cl
 static _Atomic uint64_t clients;
 static _Thread_local int thread_id;
 
-__attribute__((constructor)) static void attach(void)
+/* [first] Run before every constructor, so that the program cannot take the memory for itself, and before
+ * the sanitizers, whose functions (strtol, mmap) cannot be called yet. */
+static void attach(int argc, char **argv, char **environment)
 {
-    const char *number = getenv(RECORD_VARIABLE);
-    if (number == NULL)
+    static const char variable[] = RECORD_VARIABLE "=";
+    const size_t length = sizeof variable - 1;
+    (void)argc;
+    (void)argv;
+    for (char **v = environment; *v != NULL; v++) {
+        size_t same = 0;
+        while (same < length && (*v)[same] == variable[same])
+            same++;
+        if (same < length)
+            continue;
+        int fd = 0;
+        for (const char *digit = *v + length; *digit >= '0' && *digit <= '9'; digit++)
+            fd = fd * 10 + (*digit - '0');
+        /* All of it at once, so that the program does not seem to grow as the record fills. */
+        long memory = syscall(SYS_mmap, NULL, sizeof *record, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_POPULATE, fd, 0);
+        (void)syscall(SYS_close, fd); /* the program finds no descriptor of ours to close */
+        for (char **rest = v; *rest != NULL; rest++)
+            rest[0] = rest[1]; /* unsetenv */
+        if (memory != -1 && ((struct record *)memory)->magic == RECORD_MAGIC) {
+            record = (struct record *)memory;
+            plan = record->plan;
+        }
         return;
-    int fd = (int)strtol(number, NULL, 10);
-    /* All of it at once, so that the program does not seem to grow as the record fills. */
-    void *memory = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
-                        0);
-    (void)syscall(SYS_close, fd); /* the program finds no descriptor of ours to close */
-    unsetenv(RECORD_VARIABLE);
-    if (memory != MAP_FAILED && ((struct record *)memory)->magic == RECORD_MAGIC)
-        record = memory;
+    }
 }
+__attribute__((section(".preinit_array"), used)) static void (*const first)(int, char **,
+                                                                            char **) = attach;
 
 static bool is_client(int fd)
 {
@@ -151,19 +170,19 @@ static uint64_t mix(uint64_t n)
  * is not to depend on when another's come. */
 static bool strike(struct noted n, enum fault_kind kind, uint64_t *dice)
 {
-    if (n.call == NULL || !(record->plan.kinds & kind))
+    if (n.call == NULL || !(plan.kinds & kind))
         return false;
     int bit = __builtin_ctz(kind);
     int fd = n.call->fd;
     bool of_client = is_client(fd);
     uint64_t chance = of_client ? known[fd].chances[bit]++ : atomic_fetch_add(&chances[bit], 1);
     uint64_t whose = of_client ? known[fd].ordinal : 0;
-    *dice = mix(mix(record->plan.seed ^ (uint64_t)kind << 32 ^ whose << 40) + chance);
-    if (*dice % record->plan.one_in != 0)
+    *dice = mix(mix(plan.seed ^ (uint64_t)kind << 32 ^ whose << 40) + chance);
+    if (*dice % plan.one_in != 0)
         return false;
     *dice = mix(*dice);
     uint64_t before = atomic_fetch_add(&record->faults, 1);
-    if (record->plan.most > 0 && before >= record->plan.most) {
+    if (plan.most > 0 && before >= plan.most) {
         atomic_fetch_sub(&record->faults, 1);
         return false;
     }
@@ -192,7 +211,7 @@ static bool is_nonblocking(int fd)
 /* The faults that reading and writing have in common; errno says which it is. */
 static bool transfer_fails(struct noted n, int fd, bool writes)
 {
-    if (!is_client(fd) || n.call == NULL || record->plan.kinds == 0)
+    if (!is_client(fd) || n.call == NULL || plan.kinds == 0)
         return false;
     if (known[fd].reset || fails(n, FAULT_RESET, 0)) {
         if (!known[fd].reset)
@@ -201,8 +220,8 @@ static bool transfer_fails(struct noted n, int fd, bool writes)
         errno = writes ? EPIPE : ECONNRESET;
         return true;
     }
-    return fails(n, FAULT_EINTR, EINTR) || (record->plan.kinds & FAULT_EAGAIN &&
-                                            is_nonblocking(fd) && fails(n, FAULT_EAGAIN, EAGAIN));
+    return fails(n, FAULT_EINTR, EINTR) ||
+           (plan.kinds & FAULT_EAGAIN && is_nonblocking(fd) && fails(n, FAULT_EAGAIN, EAGAIN));
 }
 
 static size_t shorter_read(struct noted n, int fd, size_t size)
@@ -210,7 +229,7 @@ static size_t shorter_read(struct noted n, int fd, size_t size)
     uint64_t dice;
     int there = 0;
     int error = errno;
-    if (!is_client(fd) || n.call == NULL || !(record->plan.kinds & FAULT_SHORT_READ) ||
+    if (!is_client(fd) || n.call == NULL || !(plan.kinds & FAULT_SHORT_READ) ||
         ioctl(fd, FIONREAD, &there) == -1) {
         errno = error;
         return size;

@@ -113,8 +113,9 @@ prepare_by_make() (
 # The kit is out of sight inside, and so is what GRADE_HIDE names: solutions and the files of other
 # students are nothing to include, to run or to read.
 sandbox_look() {
-    local folder
-    walls=(bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp)
+    local folder small=(--perms 1777 --size 536870912) # 512 MiB
+    bwrap --help 2> /dev/null | grep -q -e --size || small=()
+    walls=(bwrap --ro-bind / / --dev /dev "${small[@]}" --tmpfs /dev/shm --proc /proc "${small[@]}" --tmpfs /tmp)
     for folder in "$PWD" ${GRADE_HIDE:+"$(realpath "$GRADE_HIDE")"}; do
         walls+=(--tmpfs "$folder")
     done

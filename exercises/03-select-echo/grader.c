@@ -515,7 +515,10 @@ static bool bears_no_descriptor(struct trial *t)
             peer_close(&p);
     }
     if (t->record->faults < MOST)
-        return trial_fault(t, "accept was not called often enough to fail %d times", MOST);
+        return trial_fail(t, -1,
+                          "accept found no descriptor only %llu times: it was not called, by this "
+                          "name, for each client",
+                          (unsigned long long)t->record->faults);
     bool good = scene_exchange(t, &first, 1000) && scene_new_client(t);
     peer_close(&first);
     return good && trial_stop(t);

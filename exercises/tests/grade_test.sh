@@ -139,6 +139,16 @@ check no-compile gives 0 "^exercises/90-sample/sample.c:1:.*error" make -s grade
 check no-compile-points has '0 of 10 points'
 check no-compile-table gives 0 '0 +0 +3 +does not compile' make -s grade
 check no-compile-hint gives 0 'does not compile; the first error' make -s hint EX=90
+# A character that XML has not, one that moves a cursor, and a compiler that waits for a terminal's words.
+printf 'int main(void) { \xef\xbf\xbf "\033[2J" }' > "$own"
+check no-compile-shown gives 0 '\.\[2J' make -s grade EX=90
+if command -v xmllint > /dev/null; then
+    check no-compile-junit eval 'make -s grade EX=90 FORMAT=junit | xmllint --noout -'
+fi
+echo '#include "/dev/ptmx"' > "$own"
+check compiles-for-ever gives 0 'the compiler came to no end within 3 s' env GRADE_COMPILE_SECONDS=3 make -s grade EX=90
+echo '#include "/dev/zero"' > "$own"
+check compiles-too-big gives 0 'out of memory|too large|does not compile' env GRADE_COMPILE_SECONDS=60 make -s grade EX=90
 student 'first fault'
 check grader-fault gives 3 "no fault of the exercise's" make -s grade EX=90
 check grader-fault-excused has '^10 of the points could not be judged'
@@ -209,7 +219,12 @@ check from-files gives 0 '3 of 10 points' make -s grade EX=90 "FROM=$scratch/sub
 check from-says-no-next eval '! grep -q ^next: "$scratch/out"'
 check from-leaves-own grep -q '"points": 0,' build/grade/90-sample/last.json
 check from-nowhere gives 2 'has no 90-sample' make -s grade EX=90 "FROM=$scratch"
-check from-link gives 0 'sample.c: there is no such file' make -s grade EX=90 "FROM=$scratch/subs/carol"
+check from-link gives 0 'sample.c: this is a symbolic link' make -s grade EX=90 "FROM=$scratch/subs/carol"
+mkdir -p "$scratch/linked/eve" "$scratch/o'neil"
+ln -s ../../subs/ann/90-sample "$scratch/linked/eve/90-sample"
+check from-linked-folder gives 0 '90-sample: this is a symbolic link' make -s grade EX=90 "FROM=$scratch/linked/eve"
+cp -r "$scratch/subs/ann/90-sample" "$scratch/o'neil"
+check from-quoted gives 0 '3 of 10 points' make -s grade EX=90 "FROM=$scratch/o'neil"
 check class gives 0 '^ann +3 +3$' make -s class "FROM=$scratch/subs"
 check class-other has '^b o"b +10 +10$'
 check class-nothing has '^dave +- +0$'
@@ -318,7 +333,16 @@ no_solutions() {
     [ ! -e "$scratch/student-kit/solutions" ] && [ ! -e "$scratch/student-kit/build" ] &&
         ! grep -rq '^#ifdef STUB' "$scratch/student-kit/exercises"
 }
+if [ -e .git ]; then
+    git ls-files -z -- . ':!solutions' > "$scratch/known"
+    kit_is_what_git_knows() {
+        tar -tzf "$scratch/one.tar.gz" | sed -n 's|^student-kit/||; /[^/]$/p' | sort > "$scratch/packed"
+        tr '\0' '\n' < "$scratch/known" | grep -v '^exercises/[^/]*/[^/]*\.[0-9]' | sort > "$scratch/wanted"
+        diff "$scratch/wanted" "$scratch/packed"
+    }
+fi
 check kit-is-reproducible unpack
+[ ! -e .git ] || check kit-is-what-git-knows kit_is_what_git_knows
 check kit-has-no-solutions no_solutions
 cd "$scratch/student-kit" || exit 1
 check kit-builds make -s -j "$(nproc)"

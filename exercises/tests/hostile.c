@@ -5,6 +5,8 @@
  * that does its MISDEED when it is started with --queue, and else what it should.
  */
 
+#include "grader/record.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +18,8 @@
 #ifndef MISDEED
 #define MISDEED "exit_0"
 #endif
+
+enum { CHILD_BYTES = 700 << 20 };
 
 int server_main(int argc, char **argv);
 
@@ -91,6 +95,51 @@ static void eat_memory(void)
     }
 }
 
+/* Not much each, and too much in all. */
+static void let_children_eat(void)
+{
+    for (int child = 0; child < 3; child++) {
+        if (fork() > 0)
+            continue;
+        volatile char *memory = malloc(CHILD_BYTES);
+        for (size_t i = 0; memory != NULL && i < CHILD_BYTES; i += 4096)
+            memory[i] = 1;
+        for (;;)
+            pause();
+    }
+    for (;;)
+        pause();
+}
+
+/* Calls that nobody has made, with names and numbers that there are not. */
+static void invent_calls(void)
+{
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        unsigned long begin;
+        if (strstr(line, "memfd:record") == NULL || sscanf(line, "%lx", &begin) != 1)
+            continue;
+        struct record *record = (struct record *)begin; /* NOLINT: an address out of a file */
+        for (int i = 0; i < RECORD_ROOM; i++)
+            record->calls[i] = (struct call){.serial = (uint64_t)i + 1,
+                                             .name = i % 2 == 0 ? 1 << 28 : CALL_epoll_wait,
+                                             .ready_count = 1 << 20,
+                                             .pid = getpid(),
+                                             .start = 1,
+                                             .end = 2};
+        record->next = RECORD_ROOM;
+    }
+    exit(0);
+}
+
+/* What the grader once took for its own words. */
+static void claim_not_to_run(void)
+{
+    fputs("cannot run server: No such file or directory\n", stderr);
+    exit(127);
+}
+
 static void fill_the_disk(void)
 {
     for (;;)
@@ -133,6 +182,9 @@ static const struct {
     {"write_the_result", write_the_result},
     {"scribble", scribble},
     {"eat_memory", eat_memory},
+    {"let_children_eat", let_children_eat},
+    {"invent_calls", invent_calls},
+    {"claim_not_to_run", claim_not_to_run},
     {"fill_the_disk", fill_the_disk},
     {"leave_a_daemon", leave_a_daemon},
     {"never_end", never_end},
