@@ -63,10 +63,12 @@ static int do_exercise(void)
                                                                 .untouched = given.untouched});
     if (exercise == NULL)
         return 2;
-    json_dumpf(exercise, stdout, JSON_INDENT(2));
-    putchar('\n');
+    bool good = json_dumpf(exercise, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
+                fflush(stdout) == 0;
     json_decref(exercise);
-    return 0;
+    if (!good)
+        perror("report"); /* a full disk, say */
+    return good ? 0 : 2;
 }
 
 static int do_show(char **files)
