@@ -76,8 +76,10 @@ static void attach(int argc, char **argv, char **environment)
         (void)syscall(SYS_close, fd); /* the program finds no descriptor of ours to close */
         for (char **rest = v; *rest != NULL; rest++)
             rest[0] = rest[1]; /* unsetenv */
-        if (memory != -1 && ((struct record *)memory)->magic == RECORD_MAGIC) {
-            record = (struct record *)memory;
+        /* NOLINTNEXTLINE: the kernel gives the address as a number */
+        struct record *there = (struct record *)memory;
+        if (memory != -1 && there->magic == RECORD_MAGIC) {
+            record = there;
             plan = record->plan;
         }
         return;
