@@ -53,9 +53,9 @@ static _Atomic uint64_t chances[7]; /* the same, of calls that are for no one cl
 static _Atomic uint64_t clients;
 static _Thread_local int thread_id;
 
-/* [first] Run before every constructor, so that the program cannot take the memory for itself, and before
- * the sanitizers, whose functions (strtol, mmap) cannot be called yet. */
-static void attach(int argc, char **argv, char **environment)
+/* [first] Run before every constructor of the program's, which is linked behind us, so that it cannot take
+ * the memory for itself. */
+__attribute__((constructor(101))) static void attach(int argc, char **argv, char **environment)
 {
     static const char variable[] = RECORD_VARIABLE "=";
     const size_t length = sizeof variable - 1;
@@ -74,8 +74,8 @@ static void attach(int argc, char **argv, char **environment)
         long memory = syscall(SYS_mmap, NULL, sizeof *record, PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_POPULATE, fd, 0);
         (void)syscall(SYS_close, fd); /* the program finds no descriptor of ours to close */
-        for (char **rest = v; *rest != NULL; rest++)
-            rest[0] = rest[1]; /* unsetenv */
+        for (char *volatile *rest = v; *rest != NULL; rest++) /* else memmove, and a sanitizer's */
+            rest[0] = rest[1];                                /* unsetenv */
         /* NOLINTNEXTLINE: the kernel gives the address as a number */
         struct record *there = (struct record *)memory;
         if (memory != -1 && there->magic == RECORD_MAGIC) {
@@ -85,9 +85,6 @@ static void attach(int argc, char **argv, char **environment)
         return;
     }
 }
-__attribute__((section(".preinit_array"), used)) static void (*const first)(int, char **,
-                                                                            char **) = attach;
-
 static bool is_client(int fd)
 {
     return fd >= 0 && fd < DESCRIPTORS && known[fd].client;
