@@ -71,14 +71,13 @@ __attribute__((constructor(101))) static void attach(int argc, char **argv, char
         for (const char *digit = *v + length; *digit >= '0' && *digit <= '9'; digit++)
             fd = fd * 10 + (*digit - '0');
         /* All of it at once, so that the program does not seem to grow as the record fills. */
-        long memory = syscall(SYS_mmap, NULL, sizeof *record, PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_POPULATE, fd, 0);
+        void *memory = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+                            fd, 0);
         (void)syscall(SYS_close, fd); /* the program finds no descriptor of ours to close */
         for (char *volatile *rest = v; *rest != NULL; rest++) /* else memmove, and a sanitizer's */
             rest[0] = rest[1];                                /* unsetenv */
-        /* NOLINTNEXTLINE: the kernel gives the address as a number */
-        struct record *there = (struct record *)memory;
-        if (memory != -1 && there->magic == RECORD_MAGIC) {
+        struct record *there = memory;
+        if (memory != MAP_FAILED && there->magic == RECORD_MAGIC) {
             record = there;
             plan = record->plan;
         }
