@@ -143,17 +143,30 @@ static void junit_case(FILE *out, const json_t *exercise, const json_t *check)
     free(text);
 }
 
+/* One more case, so that what does not compile, and of which nothing was judged, is a failure. */
+static void junit_compiler(FILE *out, const json_t *exercise)
+{
+    fputs("    <testcase", out);
+    put_attribute(out, "classname", results_text(exercise, "name"));
+    fputs(" name=\"compiles\" time=\"0.000\">\n"
+          "      <failure message=\"it does not compile\">",
+          out);
+    put_xml(out, results_text(exercise, "compiler"));
+    fputs("</failure>\n    </testcase>\n", out);
+}
+
 void report_junit(FILE *out, const json_t *all)
 {
     const json_t *exercise, *check;
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", out);
     for (size_t i = 0; (exercise = json_array_get(json_object_get(all, "exercises"), i)) != NULL;
          i++) {
+        const bool compiles = results_true(exercise, "compiles");
         fputs("  <testsuite", out);
         put_attribute(out, "name", results_text(exercise, "name"));
         fprintf(out, " tests=\"%zu\" failures=\"%ld\" errors=\"%ld\" skipped=\"%ld\">\n",
-                json_array_size(json_object_get(exercise, "checks")),
-                results_number(exercise, "failed"), results_number(exercise, "faults"),
+                json_array_size(json_object_get(exercise, "checks")) + !compiles,
+                results_number(exercise, "failed") + !compiles, results_number(exercise, "faults"),
                 results_number(exercise, "not_judged"));
         fprintf(out,
                 "    <properties>\n"
@@ -161,6 +174,8 @@ void report_junit(FILE *out, const json_t *all)
                 "      <property name=\"max\" value=\"%ld\"/>\n"
                 "    </properties>\n",
                 results_number(exercise, "points"), results_number(exercise, "max"));
+        if (!compiles)
+            junit_compiler(out, exercise);
         for (size_t j = 0; (check = json_array_get(json_object_get(exercise, "checks"), j)) != NULL;
              j++)
             junit_case(out, exercise, check);

@@ -144,6 +144,8 @@ printf 'int main(void) { \xef\xbf\xbf "\033[2J" }' > "$own"
 check no-compile-shown gives 0 '\.\[2J' make -s grade EX=90
 if command -v xmllint > /dev/null; then
     check no-compile-junit eval 'make -s grade EX=90 FORMAT=junit | xmllint --noout -'
+    failures=$(make -s grade EX=90 FORMAT=junit | xmllint --xpath 'count(//failure)' -)
+    check no-compile-fails [ "$failures" = 1 ]
 fi
 echo '#include "/dev/ptmx"' > "$own"
 check compiles-for-ever gives 0 'the compiler came to no end within 3 s' env GRADE_COMPILE_SECONDS=3 make -s grade EX=90
