@@ -335,7 +335,7 @@ no_solutions() {
     [ ! -e "$scratch/student-kit/solutions" ] && [ ! -e "$scratch/student-kit/build" ] &&
         ! grep -rq '^#ifdef STUB' "$scratch/student-kit/exercises"
 }
-if [ -e .git ]; then
+if [ -e .git ] && git ls-files > /dev/null 2>&1; then
     git ls-files -z -- . ':!solutions' > "$scratch/known"
     kit_is_what_git_knows() {
         tar -tzf "$scratch/one.tar.gz" | sed -n 's|^student-kit/||; /[^/]$/p' | sort > "$scratch/packed"
@@ -344,7 +344,7 @@ if [ -e .git ]; then
     }
 fi
 check kit-is-reproducible unpack
-[ ! -e .git ] || check kit-is-what-git-knows kit_is_what_git_knows
+[ ! -e "$scratch/known" ] || check kit-is-what-git-knows kit_is_what_git_knows
 check kit-has-no-solutions no_solutions
 cd "$scratch/student-kit" || exit 1
 check kit-builds make -s -j "$(nproc)"
