@@ -194,7 +194,10 @@ static void judge_registers(struct trial *t)
     trial_expect(t, "that who was registered is so still");
     if (!SERVE(t, 0, NULL) || !come(t, &ann, "ann") || !ask_login(t, &ann, "ann", right) ||
         !is_welcomed(t, &ann, "ann") || !come(t, &bob, "bob") || !ask_login(t, &bob, "zoe", p128) ||
-        !is_welcomed(t, &bob, "zoe") || !stop(t))
+        !is_welcomed(t, &bob, "zoe"))
+        return;
+    trial_step(t, "the server is told to end when all of its threads sleep");
+    if (!trial_ok(t, -1, trial_quiet(t, 20)) || !stop(t))
         return;
     trial_pass(t,
                "ann, bob and zoe registered, and logged in again after a kill -9; 8 wrong requests "
