@@ -194,8 +194,10 @@ START_TEST(has_one_chat_room)
     ck_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk) == 0);
     pid_t other = fork();
     ck_assert_int_ne(other, -1);
-    if (other == 0)
+    if (other == 0) {
+        close(talk[0]); /* so that it hears of our end */
         use_folder(talk[1]);
+    }
     close(talk[1]);
     ck_assert_msg(wait_ready(talk[0], POLLIN, wait_deadline(), "another chat room"), "%s",
                   fault_text());
